@@ -1,0 +1,106 @@
+"""What is run in each tier: which variants, with how many workers, which start methods, which parsers. Pure."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workloads.catalog import ALL
+from workloads.model import COLD, How, Variant, Workload
+
+TIERS = ("smoke", "default", "full")
+DEFAULT_START_METHOD = "forkserver"
+"""Safe with threads, and quicker to start a worker than spawn; what CPython 3.14 uses on Linux."""
+START_METHOD_WORKERS = 2
+"""All start methods are compared at this number of workers only."""
+LIVE_MOST_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """How much is run.
+
+    latency        how fast the cassettes are played
+    workers        numbers of workers
+    rounds         at least, at most, and the seconds to fill
+    start_methods  whether all of them are compared
+    parsers        whether the other parsers are run with the variants beside the first
+    cold_most      cold process pools of more workers are left out: a start takes over a second
+    """
+
+    latency: str
+    workers: tuple[int, ...]
+    rounds: tuple[int, int, float]
+    start_methods: bool
+    parsers: bool
+    cold_most: int
+
+
+SETTINGS = {
+    "smoke": Tier("scale:0.1", (2,), (2, 5, 0.1), start_methods=False, parsers=False, cold_most=2),
+    "default": Tier("recorded", (2, 8), (3, 10, 0.9), start_methods=True, parsers=False, cold_most=2),
+    "full": Tier("recorded", (2, 4, 8), (5, 30, 5.0), start_methods=True, parsers=True, cold_most=8),
+}
+LIVE_ROUNDS = (3, 3, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One benchmark."""
+
+    workload: Workload
+    variant: Variant
+    how: How
+    lifecycle: str | None
+    parser: str | None
+
+    @property
+    def label(self) -> str:
+        """``threads-w8-warm``: the variant and what it was given, the workload left out."""
+        parts = [self.variant.name]
+        if self.variant.workers:
+            parts.append(f"w{self.how.workers}")
+        parts += filter(None, (self.how.start_method, self.parser, self.lifecycle))
+        return "-".join(parts)
+
+    def id(self, http: str) -> str:
+        """The name under which it is stored; a live figure never stands under the name of a replayed one."""
+        live = http == "live" and self.workload.http is not None
+        return f"{self.workload.name}-{self.label}" + ("-live" if live else "")
+
+
+def cases(tier: str, workers: tuple[int, ...] | None, *, live: bool) -> Iterator[Case]:
+    """The benchmarks of a tier, each workload's in the order of its variants; `workers` overrides the tier's."""
+    settings = SETTINGS[tier]
+    for workload in ALL:
+        numbers = workers or settings.workers
+        if live and workload.http is not None:
+            numbers = tuple(dict.fromkeys(min(number, LIVE_MOST_WORKERS) for number in numbers))
+        for variant in workload.variants:
+            for how in _ways(variant, numbers, settings):
+                for lifecycle in variant.lifecycles or (None,):
+                    if lifecycle == COLD and how.start_method and how.workers > settings.cold_most:
+                        continue
+                    for parser in _parsers(workload, variant, settings):
+                        yield Case(workload, variant, how, lifecycle, parser)
+
+
+def _ways(variant: Variant, workers: tuple[int, ...], settings: Tier) -> Iterator[How]:
+    for number in workers if variant.workers else (1,):
+        for method in _start_methods(variant, number, settings):
+            yield How(number, method)
+
+
+def _start_methods(variant: Variant, workers: int, settings: Tier) -> tuple[str | None, ...]:
+    if not variant.start_methods:
+        return (None,)
+    compared = variant.name == "processes" and workers == START_METHOD_WORKERS and settings.start_methods
+    return tuple(multiprocessing.get_all_start_methods()) if compared else (DEFAULT_START_METHOD,)
+
+
+def _parsers(workload: Workload, variant: Variant, settings: Tier) -> tuple[str | None, ...]:
+    if not workload.parsers:
+        return (None,)
+    every = settings.parsers or variant is workload.variants[0]
+    return workload.parsers if every else workload.parsers[:1]

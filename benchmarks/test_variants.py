@@ -1,0 +1,40 @@
+"""Every variant of every workload, raced: the main job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+from benchmarks.cases import LIVE_ROUNDS, SETTINGS
+from workloads.model import How
+
+
+def test_variant(case, tier, site, lap, laptime_options, machine_cpus):
+    """Time one variant; every round's answer must be the right one."""
+    workload, variant = case.workload, case.variant
+    work = workload.work(tier, site.base_url, case.parser)
+    targets = workload.http.targets(work) if workload.http else ()
+    info = {
+        "workload": workload.name,
+        "summary": workload.summary,
+        "label": case.label,
+        "variant": variant.name,
+        "workers": case.how.workers if variant.workers else None,
+        "start_method": case.how.start_method,
+        "parser": case.parser,
+        "tier": tier,
+        "http": laptime_options.http if workload.http else None,
+        "reference": variant.reference,
+    }
+    if workload.ideal and variant is not workload.variants[0]:
+        info["ideal"] = workload.ideal(work, variant.name, case.how.workers, machine_cpus)
+    lap(
+        open=partial(variant.open, work, How(case.how.workers, case.how.start_method)),
+        check=site.check(work),
+        lifecycle=case.lifecycle,
+        stage=site.stage,
+        requests=Counter(f"GET {target}" for target in targets),
+        rounds=LIVE_ROUNDS if site.live else SETTINGS[tier].rounds,
+        group=f"{workload.name} (live)" if site.live else workload.name,
+        **info,
+    )

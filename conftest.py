@@ -1,0 +1,129 @@
+"""The suite's own options and fixtures: tiers, cases, and where each workload's requests go."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.cases import SETTINGS, TIERS, cases
+from workloads.model import Recorded, Workload
+
+ROOT = Path(__file__).parent
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(number) for number in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1 or max(numbers) > 256:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers from 1 to 256, as in 2,8")
+    return numbers
+
+
+def pytest_addoption(parser):
+    """The suite's options, as `pytest --help` shows them."""
+    group = parser.getgroup("suite", "the suite of benchmarks")
+    group.addoption(
+        "--tier",
+        choices=TIERS,
+        default="default",
+        help="How much to run: smoke (under 20 s), default (under 2 min) or full (everything, on full inputs).",
+    )
+    group.addoption(
+        "--workers",
+        type=_numbers,
+        metavar="N,N",
+        help="How many workers the pooled variants have, instead of the tier's numbers.",
+    )
+
+
+def pytest_generate_tests(metafunc):
+    """One benchmark per case of the tier."""
+    if "case" in metafunc.fixturenames:
+        option = metafunc.config.getoption
+        http = option("http")
+        found = list(cases(option("tier"), option("workers"), live=http == "live"))
+        metafunc.parametrize("case", found, ids=[case.id(http) for case in found])
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an HTTP workload's requests go, and what answer is right.
+
+    `stage` is the replay; None live, and for work without HTTP.
+    """
+
+    workload: Workload
+    base_url: str
+    stage: Any
+    live: bool
+    recorded: Mapping[str, Recorded]
+    outlines: dict[str, object]
+
+    def check(self, work: object) -> Callable[[Any], None]:
+        """A check of answers to this work: against the recording, or, live, against the first answer."""
+        return self._check_live if self.live else self._check(self.workload.expected(work, self.recorded))
+
+    def _check(self, expected: object) -> Callable[[Any], None]:
+        describe = self.workload.describe
+
+        def check(answer: Any) -> None:
+            assert answer == expected, (
+                f"wrong answer: expected {describe(expected)}, got {'nothing' if answer is None else describe(answer)}"
+            )
+
+        return check
+
+    def _check_live(self, answer: Any) -> None:
+        assert self.workload.http is not None
+        outline = self.workload.http.outline(answer)
+        first = self.outlines.setdefault(self.workload.name, outline)
+        assert outline == first, (
+            f"the live site answered differently before: {first}, now {outline} ({self.workload.describe(answer)})"
+        )
+
+
+@pytest.fixture(scope="session")
+def tier(pytestconfig):
+    """The name of the tier."""
+    return pytestconfig.getoption("tier")
+
+
+@pytest.fixture(scope="session")
+def cassettes():
+    """The directory of the recordings."""
+    return ROOT / "cassettes"
+
+
+@pytest.fixture(scope="session")
+def machine_cpus():
+    """How many CPUs' worth of work this process can do at once."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@pytest.fixture(scope="session")
+def live_outlines():
+    """What each live site answered first, by workload."""
+    return {}
+
+
+@pytest.fixture
+def site(case, tier, cassettes, replay, live_origin, laptime_options, live_outlines):
+    """Where the case's requests go."""
+    http = case.workload.http
+    if http is None:
+        return Site(case.workload, "", None, False, {}, live_outlines)
+    if laptime_options.http == "live":
+        return Site(case.workload, live_origin(http.cassette, http.origin), None, True, {}, live_outlines)
+    stage = replay(cassettes / f"{http.cassette}.yaml", SETTINGS[tier].latency)
+    recorded = {target: Recorded(*response) for target, response in stage.responses().items()}
+    return Site(case.workload, stage.url(), stage, False, recorded, live_outlines)

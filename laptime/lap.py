@@ -1,0 +1,225 @@
+"""Drives one benchmark: an untimed first round, then pytest-benchmark's timed ones, each checked.
+
+The first round proves the answer, warms what is to be warm, samples memory and tells how many rounds there
+is time for. pytest-benchmark's `pedantic` times the rest; what is read and checked beside them is done in
+its `setup` and `teardown`, outside the timed span. A round whose answer is wrong, or whose requests are not
+exactly those that the work asks for, raises, and then no timing of the benchmark is saved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Protocol
+
+from laptime import machine
+from laptime.measure import Meter, Reading
+from laptime.memory import MemorySampler
+from laptime.replay import Served, Stage
+
+COLD, WARM = "cold", "warm"
+
+
+class WrongRequests(AssertionError):
+    """The requests served in a round are not those that the work asks for."""
+
+
+class Benchmark(Protocol):
+    """What is used of pytest-benchmark's fixture."""
+
+    disabled: bool
+    has_error: bool
+    extra_info: dict[str, Any]
+    group: str | None
+    stats: Any
+
+    def pedantic(
+        self,
+        target: Callable[[], object],
+        *,
+        setup: Callable[[], None],
+        teardown: Callable[[], None],
+        rounds: int,
+        iterations: int,
+    ) -> object:
+        """Time `target` in `rounds` rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How many timed rounds: as many as fit into `seconds`, between `least` and `most`."""
+
+    least: int = 3
+    most: int = 20
+    seconds: float = 1.0
+
+    def fit(self, round_s: float) -> int:
+        """For rounds that take `round_s` seconds each."""
+        return max(self.least, min(self.most, int(self.seconds / max(round_s, 1e-9))))
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """One benchmark.
+
+    open        enters what the work needs (a pool, a session) and gives the work itself: a call without
+                arguments that returns the answer
+    check       raises `AssertionError` with what is wrong about an answer
+    lifecycle   "warm": opened once, outside the timing; else opening and closing are timed with the work
+    stage       the replay it talks to, if any
+    requests    ``GET /path`` -> how many of them one run of the work sends
+    info        what to store beside the timings
+    """
+
+    open: Callable[[], AbstractContextManager[Callable[[], object]]]
+    check: Callable[[Any], None]
+    lifecycle: str | None = None
+    stage: Stage | None = None
+    requests: Mapping[str, int] = field(default_factory=dict)
+    info: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What measures beside the timer."""
+
+    meter: Meter
+    memory: MemorySampler
+    helpers: Callable[[], tuple[int, ...]]
+
+
+def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments) -> None:
+    """Run and time one benchmark; with benchmarks disabled, run it once and check its answer."""
+    gil = [machine.gil()]
+    try:
+        with ExitStack() as stack:
+            work = _work(lap, stack)
+            first = _Round(lap, work, instruments.meter)
+            if benchmark.disabled:
+                first.prepare()
+                benchmark.pedantic(first, setup=_nothing, teardown=_nothing, rounds=1, iterations=1)
+                first.judge()
+                return
+            round_s, peak_pss_bytes = _first_round(first, instruments)
+            timed = _Round(lap, work, instruments.meter)
+            benchmark.pedantic(
+                timed, setup=timed.prepare, teardown=timed.judge, rounds=rounds.fit(round_s), iterations=1
+            )
+    except BaseException:
+        # Ctrl-C too: rounds cut short are no result (pytest-benchmark itself looks at `Exception` only)
+        benchmark.has_error = True
+        raise
+    gil.append(machine.gil())
+    walls = list(benchmark.stats.stats.data)
+    benchmark.extra_info.update(
+        lap.info,
+        lifecycle=lap.lifecycle,
+        gil=gil,
+        affinity_cpus=machine.affinity_cpus(),
+        cpu_quota=machine.cpu_quota(),
+        rounds={"wall_s": walls, **timed.figures()},
+        parallelism=median(cpu / wall for cpu, wall in zip(timed.cpu_s, walls, strict=True)),
+        peak_pss_bytes=peak_pss_bytes,
+    )
+    if lap.stage is not None:
+        benchmark.extra_info.update(cassette_sha256=lap.stage.sha256, latency=lap.stage.latency)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _work(lap: Lap, stack: ExitStack) -> Callable[[], object]:
+    if lap.lifecycle == WARM:
+        return stack.enter_context(lap.open())
+
+    def opened_anew() -> object:
+        with lap.open() as work:
+            return work()
+
+    return opened_anew
+
+
+def _first_round(first: _Round, instruments: Instruments) -> tuple[float, int | None]:
+    """Seconds taken and peak memory."""
+    instruments.memory.start(instruments.helpers())
+    try:
+        first.prepare()
+        started = time.perf_counter()
+        first()
+        round_s = time.perf_counter() - started
+    finally:
+        peak_pss_bytes = instruments.memory.stop()
+    first.judge()
+    return round_s, peak_pss_bytes
+
+
+class _Round:
+    """The work, called; and before and after each call, what is measured and checked beside it."""
+
+    def __init__(self, lap: Lap, work: Callable[[], object], meter: Meter) -> None:
+        self._lap = lap
+        self._work = work
+        self._meter = meter
+        self._number = 0
+        self._answer: object = None
+        self.cpu_s: list[float] = []
+        self.switches: list[int] = []
+        self.requests: list[int] = []
+        self.passes: list[int] = []
+
+    def __call__(self) -> None:
+        self._answer = self._work()
+
+    def prepare(self) -> None:
+        stage = self._lap.stage
+        if stage is not None:
+            stage.begin(self._number)
+            self.passes.append(self._number % stage.passes)
+        self._number += 1
+        self._before: Reading = self._meter.before()
+
+    def judge(self) -> None:
+        after = self._meter.after()
+        self.cpu_s.append(after.cpu_s - self._before.cpu_s)
+        self.switches.append(after.switches - self._before.switches)
+        stage = self._lap.stage
+        if stage is not None:
+            # asked first: where the server died, that is the news, and not the wrong answer it led to
+            served = stage.end()
+            self.requests.append(sum(served.requests.values()))
+            check_requests(served, self._lap.requests)
+        answer, self._answer = self._answer, None
+        self._lap.check(answer)
+
+    def figures(self) -> dict[str, list[float] | list[int]]:
+        figures: dict[str, list[float] | list[int]] = {"cpu_s": self.cpu_s, "switches": self.switches}
+        if self._lap.stage is not None:
+            figures |= {"requests": self.requests, "pass": self.passes}
+        return figures
+
+
+def check_requests(served: Served, expected: Mapping[str, int]) -> None:
+    """Raise `WrongRequests` where a round's requests differ from those expected."""
+    problems = [f"not in the cassette: {', '.join(dict.fromkeys(served.unmatched))}"] if served.unmatched else []
+    names = sorted({*served.requests, *expected})
+    surplus = {name: served.requests.get(name, 0) - expected.get(name, 0) for name in names}
+    missing = -sum(count for count in surplus.values() if count < 0)
+    extra = sum(count for count in surplus.values() if count > 0)
+    if missing:
+        problems.append(f"{missing} went missing ({_some(surplus, -1)})")
+    if extra:
+        problems.append(f"{extra} came more often than asked ({_some(surplus, +1)})")
+    if problems:
+        raise WrongRequests(
+            f"the replay served {sum(served.requests.values())} of {sum(expected.values())} expected requests: "
+            + "; ".join(problems)
+        )
+
+
+def _some(surplus: Mapping[str, int], sign: int, most: int = 3) -> str:
+    names = [name for name, count in surplus.items() if count * sign > 0]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

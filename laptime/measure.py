@@ -1,0 +1,112 @@
+"""What one round cost beside wall time: CPU seconds and context switches, with those of its child processes.
+
+Both are read as running totals over the process tree; a round's cost is the difference of two readings. When
+a child ends and is reaped, its share moves from "living" to "reaped" and the total stays whole.
+
+psutil's per-process times have ticks of 10 ms. Linux numbers the CPU clock of every process, so that
+`clock_gettime` reads another one's in nanoseconds: `(~pid << 3) | 2`, see `man 3 clock_getcpuclockid`.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import psutil
+
+_LINUX = sys.platform == "linux"
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_CPUCLOCK_SCHED = 2
+
+
+class Reading(NamedTuple):
+    """Running totals of this process and all its descendants, reaped ones included."""
+
+    cpu_s: float
+    switches: int
+
+
+class Meter:
+    """Reads the totals, leaving out helpers (the replay server, say) by their process ids."""
+
+    def __init__(self, helpers: Callable[[], Iterable[int]] = tuple) -> None:
+        self._helpers = helpers
+        self._self = psutil.Process()
+
+    def before(self) -> Reading:
+        """The totals, this process read last: as little as possible lies between this and the work."""
+        children = self._children()
+        return _add(_own(), children)
+
+    def after(self) -> Reading:
+        """The totals, this process read first."""
+        own = _own()
+        return _add(own, self._children())
+
+    def _children(self) -> Reading:
+        helpers = set(self._helpers())
+        cpu_s, switches = 0.0, 0
+        for child in self._self.children(recursive=True):
+            if child.pid in helpers:
+                continue
+            try:
+                cpu_s += _cpu_s(child) + _reaped_cpu_s(child)
+                switches += _switches(child)
+            except (psutil.NoSuchProcess, ProcessLookupError):
+                continue  # it ended between the listing and here
+        return Reading(cpu_s, switches)
+
+
+def _add(one: Reading, other: Reading) -> Reading:
+    return Reading(one.cpu_s + other.cpu_s, one.switches + other.switches)
+
+
+def _own() -> Reading:
+    own_cpu_s = time.process_time()
+    own, reaped = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Reading(
+        own_cpu_s + reaped.ru_utime + reaped.ru_stime,
+        own.ru_nvcsw + own.ru_nivcsw + reaped.ru_nvcsw + reaped.ru_nivcsw,
+    )
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    if _LINUX:
+        try:
+            return time.clock_gettime((~process.pid << 3) | _CPUCLOCK_SCHED)
+        except OSError as error:
+            raise psutil.NoSuchProcess(process.pid) from error
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def _reaped_cpu_s(process: psutil.Process) -> float:
+    """CPU of the children that this child has reaped, in ticks of 10 ms: a fork server's cold workers."""
+    if not _LINUX:
+        return 0.0
+    try:
+        with open(f"/proc/{process.pid}/stat", "rb") as stat:  # noqa: PTH123 (read twice a round)
+            fields = stat.read().rpartition(b")")[2].split()
+    except OSError as error:
+        raise psutil.NoSuchProcess(process.pid) from error
+    # man 5 proc: cutime and cstime are fields 16 and 17; what follows the name begins with field 3
+    return (int(fields[13]) + int(fields[14])) / _TICKS_PER_S
+
+
+def _switches(process: psutil.Process) -> int:
+    """Of every living thread: /proc/PID/status alone tells the main thread's."""
+    if not _LINUX:
+        counts = process.num_ctx_switches()
+        return int(counts.voluntary + counts.involuntary)
+    total = 0
+    try:
+        for task in os.scandir(f"/proc/{process.pid}/task"):
+            with open(f"{task.path}/status", "rb") as status:  # noqa: PTH123 (read twice a round)
+                total += sum(int(line.split()[1]) for line in status if b"ctxt_switches" in line)
+    except OSError as error:
+        raise psutil.NoSuchProcess(process.pid) from error
+    return total

@@ -1,0 +1,1 @@
+"""What a person reads: figures turned into tables and sentences. No clock, no file, no socket."""

@@ -1,0 +1,196 @@
+"""The race: who won each workload, by how much, at what cost, and why. Pure.
+
+The input is a benchmark as pytest-benchmark writes it to JSON, with the `extra_info` of `laptime.lap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+NEAR = 1.10
+"""Variants within 10 % of the fastest count as equally fast; the one that costs least CPU is recommended."""
+WORTHWHILE = 1.10
+"""A speed-up below 10 % is not worth a pool."""
+CONTROL_TOLERANCE = 0.25
+MOSTLY_WAITING, MOSTLY_COMPUTING = 0.25, 0.75
+"""CPU seconds over wall seconds of the first variant, below and above which one thing bound the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One variant's figures.
+
+    median_s     wall seconds of a round
+    speedup      × against the first variant, on the recorded passes that both played
+    cpu_s        CPU seconds of a round (median), child processes included
+    parallelism  CPU seconds over wall seconds (median over rounds)
+    """
+
+    name: str
+    median_s: float
+    speedup: float
+    cpu_s: float
+    parallelism: float
+    rounds: int
+    warm: bool
+    reference: bool
+    ideal: float | None
+
+    @property
+    def misses_ideal(self) -> bool:
+        """Whether a control's speed-up is off its known ideal by more than the tolerance."""
+        return self.ideal is not None and abs(self.speedup / self.ideal - 1) > CONTROL_TOLERANCE
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """One workload: its variants, fastest first, and the one that the others are compared with."""
+
+    workload: str
+    summary: str
+    setting: str
+    base: Entry
+    entries: tuple[Entry, ...]
+    cpus: float
+
+
+def races(benchmarks: Iterable[Mapping[str, Any]]) -> list[Race]:
+    """Group benchmarks into races, in order of first appearance; what isn't one of ours is left out."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for benchmark in benchmarks:
+        if "workload" in benchmark.get("extra_info", {}):
+            groups.setdefault(str(benchmark["group"]), []).append(benchmark)
+    return [_race(group) for group in groups.values()]
+
+
+def _race(group: Sequence[Mapping[str, Any]]) -> Race:
+    first = group[0]["extra_info"]
+    entries = [_entry(one, group[0]) for one in group]
+    return Race(
+        workload=str(group[0]["group"]),
+        summary=first.get("summary", ""),
+        setting=_setting(first),
+        base=entries[0],
+        entries=tuple(sorted(entries, key=lambda entry: entry.median_s)),
+        cpus=min(first["affinity_cpus"], first["cpu_quota"] or float("inf")),
+    )
+
+
+def _setting(info: Mapping[str, Any]) -> str:
+    if info.get("http") == "live":
+        return "live"
+    return f"replay at {info['latency']} pace" if info.get("latency") else "no HTTP"
+
+
+def _entry(one: Mapping[str, Any], base: Mapping[str, Any]) -> Entry:
+    info = one["extra_info"]
+    walls = info["rounds"]["wall_s"]
+    return Entry(
+        name=str(info.get("label") or one["param"] or one["name"]),
+        median_s=median(walls),
+        speedup=speedup(base["extra_info"]["rounds"], info["rounds"]),
+        cpu_s=median(info["rounds"]["cpu_s"]),
+        parallelism=info["parallelism"],
+        rounds=len(walls),
+        warm=info.get("lifecycle") == "warm",
+        reference=bool(info.get("reference")),
+        ideal=info.get("ideal"),
+    )
+
+
+def speedup(base: Mapping[str, Sequence[Any]], other: Mapping[str, Sequence[Any]]) -> float:
+    """How many times faster `other` is: medians, summed over the recorded passes that both played.
+
+    A recorded pass differs from the next by the jitter of the origin, so only like is compared with like.
+    """
+    base_s, other_s = _by_pass(base), _by_pass(other)
+    common = base_s.keys() & other_s.keys()
+    if not common:
+        return float(median(base["wall_s"]) / median(other["wall_s"]))
+    return sum(median(base_s[one]) for one in common) / sum(median(other_s[one]) for one in common)
+
+
+def _by_pass(rounds: Mapping[str, Sequence[Any]]) -> dict[int, list[float]]:
+    by_pass: dict[int, list[float]] = {}
+    for number, wall_s in zip(rounds.get("pass", ()), rounds["wall_s"], strict=False):
+        by_pass.setdefault(number, []).append(wall_s)
+    return by_pass
+
+
+def verdict(race: Race) -> list[str]:
+    """Sentences, computed from the figures: what bound the work, and which variant to take."""
+    if any(entry.ideal is not None for entry in race.entries):
+        return _control(race)
+    sentences = [_bound(race)]
+    runners = [entry for entry in race.entries if not entry.reference]
+    once, kept = _choice([entry for entry in runners if not entry.warm], race), _choice(runners, race)
+    if kept.speedup < WORTHWHILE:
+        sentences.append(f"No variant gains 10 % on {race.base.name}: take {race.base.name}.")
+    elif once.speedup < WORTHWHILE:
+        sentences.append(f"For one run take {race.base.name}; with a pool kept open take {_priced(kept)}.")
+    elif kept is once:
+        sentences.append(f"Take {_priced(once)}; keeping a pool open gains nothing more.")
+    else:
+        sentences.append(f"For one run take {_priced(once)}; with a pool kept open take {_priced(kept)}.")
+    if kept.parallelism > 1 and kept.speedup >= WORTHWHILE:
+        sentences.append(f"{kept.name} kept {kept.parallelism:.1f} of {race.cpus:g} CPUs busy.")
+    for entry in race.entries:
+        if entry.reference:
+            best = f" and {times(kept.median_s / entry.median_s)} {kept.name}" if kept is not race.base else ""
+            sentences.append(
+                f"Another algorithm does more than more cores: {entry.name} is {times(entry.speedup)} "
+                f"{race.base.name}{best}, on one core."
+            )
+    return sentences
+
+
+def _bound(race: Race) -> str:
+    base = race.base
+    share = min(base.cpu_s / base.median_s, 1.0)  # the clocks differ by a little
+    if share < MOSTLY_WAITING:
+        what = "Waiting bound it"
+    elif share > MOSTLY_COMPUTING:
+        what = "Computing bound it"
+    else:
+        what = "Waiting and computing bound it together"
+    return f"{what}: {base.name} computed for {share:.0%} of its {duration(base.median_s)}."
+
+
+def _choice(entries: Sequence[Entry], race: Race) -> Entry:
+    """The cheapest in CPU of those that are as good as fastest."""
+    if not entries:
+        return race.base
+    fastest = min(entry.median_s for entry in entries)
+    return min((entry for entry in entries if entry.median_s <= fastest * NEAR), key=lambda entry: entry.cpu_s)
+
+
+def _priced(entry: Entry) -> str:
+    return f"{entry.name} ({duration(entry.median_s)}, {times(entry.speedup)}, {duration(entry.cpu_s)} of CPU)"
+
+
+def _control(race: Race) -> list[str]:
+    off = [entry for entry in race.entries if entry.misses_ideal]
+    if not off:
+        return ["As it must be: each within 25 % of its ideal."]
+    return [
+        f"WARNING: {entry.name} reached {times(entry.speedup)}, its ideal is {times(entry.ideal or 1)}: "
+        "the machine was busy or the harness is at fault; doubt the figures beside it."
+        for entry in off
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit: ``1.23 s``, ``45.6 ms``, ``789 µs``."""
+    scales = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+    unit, scale = next(((unit, scale) for unit, scale in scales if abs(seconds) >= scale), ("ns", 1e-9))
+    value = seconds / scale
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:.{digits}f} {unit}"
+
+
+def times(ratio: float) -> str:
+    """``7.8 ×``."""
+    return f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.1f} ×" if ratio < 100 else f"{ratio:.0f} ×"

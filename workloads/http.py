@@ -1,0 +1,70 @@
+"""What the HTTP workloads share: who they say they are, how long they wait, and a session per worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from threading import local
+from typing import TYPE_CHECKING
+
+import requests
+
+if TYPE_CHECKING:
+    import aiohttp
+
+USER_AGENT = "laptime benchmark suite (Python; sequential, threads, processes, asyncio)"
+HEADERS = {"User-Agent": USER_AGENT}
+TIMEOUT_S = 30.0
+
+_worker = local()
+
+
+def get_once(url: str) -> requests.Response:
+    """GET over a connection of its own, as the simplest script does."""
+    return requests.get(url, headers=HEADERS, timeout=TIMEOUT_S)
+
+
+def open_session() -> None:
+    """Give this thread, or this process, a session of its own; an initializer for pools."""
+    _worker.session = requests.Session()
+    _worker.session.headers.update(HEADERS)
+
+
+def get_kept(url: str) -> requests.Response:
+    """GET over the connection that this worker keeps alive."""
+    response: requests.Response = _worker.session.get(url, timeout=TIMEOUT_S)
+    return response
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """A session for the calling thread, closed at the end."""
+    open_session()
+    with _worker.session:
+        yield
+
+
+@contextmanager
+def event_loop(
+    workers: int,
+) -> Iterator[Callable[[Callable[[aiohttp.ClientSession], Awaitable[object]]], object]]:
+    """An event loop with a client of at most `workers` connections; gives a call that runs a coroutine function."""
+    import aiohttp  # here, so that the spawned workers of `processes` don't pay for it
+
+    async def client() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=workers),
+            timeout=aiohttp.ClientTimeout(sock_connect=TIMEOUT_S, sock_read=TIMEOUT_S),
+            headers=HEADERS,
+        )
+
+    async def run(work: Callable[[aiohttp.ClientSession], Awaitable[object]]) -> object:
+        return await work(open_client)
+
+    with asyncio.Runner() as runner:
+        open_client = runner.run(client())
+        try:
+            yield lambda work: runner.run(run(work))
+        finally:
+            runner.run(open_client.close())
