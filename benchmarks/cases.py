@@ -15,6 +15,7 @@ DEFAULT_START_METHOD = "forkserver"
 START_METHOD_WORKERS = 2
 """All start methods are compared at this number of workers only."""
 LIVE_MOST_WORKERS = 8
+_SHORT = {"html.parser": "html"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Case:
         parts = [self.variant.name]
         if self.variant.workers:
             parts.append(f"w{self.how.workers}")
-        parts += filter(None, (self.how.start_method, self.parser, self.lifecycle))
+        parts += filter(None, (self.how.start_method, _SHORT.get(self.parser, self.parser), self.lifecycle))
         return "-".join(parts)
 
     def id(self, http: str) -> str:

@@ -44,6 +44,7 @@ COMMENTS_BY_ITEM = {1: 22, 2: 0, 3: 3, 4: 9, 5: 1, 7: 0, 8: 165, 9: 5, 10: 41}
 COMMENTS_BY_ITEM |= {12: 0, 13: 2, 14: 75, 15: 0, 16: 13, 18: 1, 19: 28}
 QUOTATIONS_BY_PAGE = dict.fromkeys(range(1, 13), 25) | {13: 17}
 
+DEFAULT_SEED = 291
 MEDIAN_DELAY_S = 0.090
 SPREAD_SIGMA = 0.35  # between paths
 JITTER_SIGMA = 0.25  # between visits to one path
@@ -342,11 +343,12 @@ def loopback(text: str) -> str:
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
     parser.add_argument("--host", type=loopback, default="127.0.0.1", help="loopback address (%(default)s)")
     parser.add_argument("--port", type=int, default=8901, help="0 takes any free one (%(default)s)")
-    parser.add_argument("--seed", type=int, default=291, help="decides content and delays (%(default)s)")
-    parser.add_argument("--scale", type=float, default=1.0, help="multiplies delays; 0 for none (%(default)s)")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides content and delays (%(default)s)")
+    parser.add_argument("--scale", type=float, default=1.0, help="times every delay (%(default)s)")
     parser.add_argument("--until-eof", action="store_true", help="stop when standard input closes")
     return parser.parse_args(argv)
 

@@ -37,6 +37,7 @@ class Entry:
     rounds: int
     warm: bool
     reference: bool
+    parser: str | None
     ideal: float | None
 
     @property
@@ -97,6 +98,7 @@ def _entry(one: Mapping[str, Any], base: Mapping[str, Any]) -> Entry:
         rounds=len(walls),
         warm=info.get("lifecycle") == "warm",
         reference=bool(info.get("reference")),
+        parser=info.get("parser"),
         ideal=info.get("ideal"),
     )
 
@@ -125,7 +127,7 @@ def verdict(race: Race) -> list[str]:
     if any(entry.ideal is not None for entry in race.entries):
         return _control(race)
     sentences = [_bound(race)]
-    runners = [entry for entry in race.entries if not entry.reference]
+    runners = [entry for entry in race.entries if not entry.reference and entry.parser == race.base.parser]
     once, kept = _choice([entry for entry in runners if not entry.warm], race), _choice(runners, race)
     if kept.speedup < WORTHWHILE:
         sentences.append(f"No variant gains 10 % on {race.base.name}: take {race.base.name}.")
@@ -137,6 +139,11 @@ def verdict(race: Race) -> list[str]:
         sentences.append(f"For one run take {_priced(once)}; with a pool kept open take {_priced(kept)}.")
     if kept.parallelism > 1 and kept.speedup >= WORTHWHILE:
         sentences.append(f"{kept.name} kept {kept.parallelism:.1f} of {race.cpus:g} CPUs busy.")
+    sentences += [
+        f"Another parser: {entry.name} is {times(entry.speedup)} {race.base.name}."
+        for entry in race.entries
+        if entry.parser != race.base.parser and entry.warm == race.base.warm
+    ][:1]
     for entry in race.entries:
         if entry.reference:
             best = f" and {times(kept.median_s / entry.median_s)} {kept.name}" if kept is not race.base else ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -27,7 +28,8 @@ def terminal(races: Sequence[Race], *, width: int, color: bool) -> str:
     )
     for race in races:
         console.print()
-        console.print(_table(race))
+        console.print(_title(race), style="bold")
+        console.print(_widest_fit(race, console))
         for sentence in verdict(race):
             console.print(Text(sentence, style="bold yellow" if sentence.startswith("WARNING") else ""))
     assert isinstance(console.file, StringIO)
@@ -45,6 +47,9 @@ def markdown(races: Sequence[Race]) -> str:
 
 
 _HEADINGS = ("variant", "median", "speed-up", "CPU", "parallel", "rounds")
+_LEFT = ("variant", "time")
+_FEWEST = 5
+_ANY = 1000
 
 
 def _title(race: Race) -> str:
@@ -63,16 +68,22 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _table(race: Race) -> Table:
-    table = Table(title=_title(race), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column(_HEADINGS[0], no_wrap=True)
-    for heading in _HEADINGS[1:]:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("time", no_wrap=True)
+def _widest_fit(race: Race, console: Console) -> Table:
+    """The table with as many columns as the terminal has room for: a cut figure is worse than none."""
+    unbounded = console.options.update(width=_ANY)
+    tables = [_table(race, columns) for columns in range(len(_HEADINGS) + 1, _FEWEST - 1, -1)]
+    fitting = (table for table in tables if Measurement.get(console, unbounded, table).maximum <= console.width)
+    return next(fitting, tables[-1])
+
+
+def _table(race: Race, columns: int) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for number, heading in enumerate((*_HEADINGS, "time")[:columns]):
+        table.add_column(heading, justify="left" if heading in _LEFT else "right", no_wrap=number > 0, overflow="fold")
     slowest_s = max(entry.median_s for entry in race.entries)
     for entry in race.entries:
         style = "dim" if entry.reference else "yellow" if entry.misses_ideal else ""
-        table.add_row(*_cells(entry), _bar(entry.median_s / slowest_s), style=style)
+        table.add_row(*(*_cells(entry), _bar(entry.median_s / slowest_s))[:columns], style=style)
     return table
 
 

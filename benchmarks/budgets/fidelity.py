@@ -1,0 +1,105 @@
+"""Fidelity: each variant's speed-up on a live origin, and on the replay of the cassette recorded from it.
+
+Both are measured in one run, round by round in turn. The live rounds are new visits with jitter of their own, so
+the two sides differ by chance too; the last column says by how much they may.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from math import sqrt
+from pathlib import Path
+from statistics import mean, stdev
+
+from benchmarks.budgets.figures import Figure, progress, stand_in_origin
+from laptime.record import record
+from laptime.replay import Latency, ReplayServer, Stage
+from workloads.hn_items import HN_ITEMS
+from workloads.model import WARM, How, Workload
+from workloads.quotes import QUOTES
+
+ROUNDS = 20
+WORKERS = (2, 8)
+LIMIT = 0.10
+
+
+def figures() -> Iterator[Figure]:
+    """Both HTTP workloads, full tier, every variant, pools warm."""
+    with stand_in_origin() as origin, ReplayServer() as server, tempfile.TemporaryDirectory() as directory:
+        for workload in (HN_ITEMS, QUOTES):
+            yield from _compare(workload, origin, server, Path(directory) / f"{workload.name}.yaml")
+
+
+def _ways(workload: Workload) -> Iterator[tuple[str, Callable[..., object], How, bool]]:
+    for variant in workload.variants:
+        method = "forkserver" if variant.start_methods else None
+        numbers = WORKERS if variant.workers and not variant.start_methods else (2,) if variant.workers else (1,)
+        for workers in numbers:
+            name = variant.name + (f"-w{workers}" if variant.workers else "")
+            yield name, variant.open, How(workers, method), WARM in variant.lifecycles
+
+
+def _compare(workload: Workload, origin: str, server: ReplayServer, path: Path) -> Iterator[Figure]:
+    first = workload.variants[0]
+
+    def visit() -> None:
+        with first.open(workload.work("full", origin, None), How()) as run:
+            run()
+
+    for _ in progress(range(1), f"{workload.name}: recording {ROUNDS} passes"):
+        record(path, visit, "stand-in", passes=ROUNDS)
+    stage = server.load(path, Latency("recorded"))
+    live_s: dict[str, list[float]] = {}
+    replay_s: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        timers = [
+            (name, found_s, _timer(stack, open_variant, workload.work("full", url, None), how, warm, stage))
+            for name, open_variant, how, warm in _ways(workload)
+            for found_s, url in ((live_s, origin), (replay_s, stage.url()))
+        ]
+        for _, _, timed in timers:
+            timed(0)  # pools and connections are warm
+        for turn in progress(range(ROUNDS), f"{workload.name}: {len(timers) // 2} variants, live and replayed"):
+            for name, found_s, timed in timers:
+                found_s.setdefault(name, []).append(timed(turn))
+    base = first.name
+    for name in live_s:
+        if name != base:
+            live, replay = (mean(found[base]) / mean(found[name]) for found in (live_s, replay_s))
+            off = replay / live - 1
+            chance = 2 * sqrt(sum(_error(found[one]) ** 2 for found in (live_s, replay_s) for one in (base, name)))
+            yield Figure(
+                f"{workload.name}, {name}: speed-up over {base}, live → replay",
+                f"{live:.2f} → {replay:.2f} ({off:+.1%}; chance ±{chance:.1%})",
+                "within 10 %",
+                abs(off) <= LIMIT,
+            )
+
+
+def _error(times_s: list[float]) -> float:
+    """The relative standard error of their mean."""
+    return stdev(times_s) / mean(times_s) / sqrt(len(times_s))
+
+
+def _timer(
+    stack: ExitStack, open_variant: Callable[..., object], work: object, how: How, warm: bool, stage: Stage
+) -> Callable[[int], float]:
+    """A call that plays a recorded pass, runs the variant once and returns the seconds."""
+    opened = partial(open_variant, work, how)
+    kept = stack.enter_context(opened()) if warm else None
+
+    def timed(turn: int) -> float:
+        stage.begin(turn)
+        started = time.perf_counter()
+        if kept is None:
+            with opened() as run:
+                run()
+        else:
+            kept()
+        return time.perf_counter() - started
+
+    return timed

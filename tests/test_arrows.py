@@ -1,0 +1,79 @@
+"""The arrows of CONTRIBUTING.md: who may import whom, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CLOCKS_FILES_SOCKETS = {"time", "datetime", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "asyncio"}
+
+# (files, what they must not import)
+FORBIDDEN = {
+    "laptime/**/*.py": {"workloads", "benchmarks", "tests", "conftest", "requests", "bs4"},
+    "workloads/*.py": {"laptime", "pytest", "pytest_benchmark", "vcr", "benchmarks", "tests"},
+    "benchmarks/*.py": {"laptime", "vcr", "tests"},
+    "benchmarks/budgets/*.py": {"pytest", "tests"},
+    "cassettes/*.py": {"laptime", "workloads", "benchmarks", "tests"},
+    "conftest.py": {"laptime", "vcr", "tests"},
+    "laptime/report/*.py": CLOCKS_FILES_SOCKETS | {"laptime.plugin", "laptime.replay", "laptime.lap", "laptime.record"},
+    "laptime/plan.py": CLOCKS_FILES_SOCKETS,
+    "laptime/replay/wire.py": CLOCKS_FILES_SOCKETS,
+    "laptime/replay/latency.py": CLOCKS_FILES_SOCKETS,
+    "laptime/replay/script.py": CLOCKS_FILES_SOCKETS,
+    "laptime/cassette.py": {"laptime.replay", "laptime.lap", "laptime.plugin", "laptime.cli", "laptime.record"},
+    "laptime/m*.py": {"laptime.replay", "laptime.lap", "laptime.plugin", "laptime.cli", "laptime.cassette"},
+    "laptime/replay/*.py": {"pytest", "laptime.lap", "laptime.plugin", "laptime.cli", "laptime.report"},
+    "laptime/record.py": {"pytest", "laptime.lap", "laptime.plugin", "laptime.cli", "laptime.replay"},
+    "laptime/lap.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report"},
+    "laptime/cli.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.lap"},
+}
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides its arrow"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _names(module: str) -> set[str]:
+    """`a.b.c` -> a, a.b, a.b.c."""
+    parts = module.split(".")
+    return {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+
+
+@pytest.mark.parametrize("pattern", FORBIDDEN)
+def test_no_import_runs_against_the_arrows(pattern: str) -> None:
+    """No module imports what lies above it."""
+    paths = sorted(ROOT.glob(pattern))
+    assert paths, f"no file matches {pattern}: the rule checks nothing"
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in paths
+        for module in _imports(path)
+        if _names(module) & FORBIDDEN[pattern]
+    ]
+    assert [] == wrong
+
+
+def test_laptime_stands_on_its_own() -> None:
+    """The wheel holds laptime and nothing of the suite."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert ["laptime"] == project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+
+def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
+    """An import inside a function, or of a name from a package, does not hide."""
+    source = tmp_path / "module.py"
+    source.write_text("def f():\n    import a.b\n    from c import d\n")
+    assert ["a.b", "c", "c.d"] == list(_imports(source))
