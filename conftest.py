@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,14 +99,6 @@ def tier(pytestconfig):
 def cassettes():
     """The directory of the recordings."""
     return ROOT / "cassettes"
-
-
-@pytest.fixture(scope="session")
-def machine_cpus():
-    """How many CPUs' worth of work this process can do at once."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from benchmarks.cases import LIVE_ROUNDS, SETTINGS
 from workloads.model import How
 
 
-def test_variant(case, tier, site, lap, laptime_options, machine_cpus):
+def test_variant(case, tier, site, lap, laptime_options, usable_cpus):
     """Time one variant; every round's answer must be the right one."""
     workload, variant = case.workload, case.variant
     work = workload.work(tier, site.base_url, case.parser)
@@ -27,7 +27,7 @@ def test_variant(case, tier, site, lap, laptime_options, machine_cpus):
         "reference": variant.reference,
     }
     if workload.ideal and variant is not workload.variants[0]:
-        info["ideal"] = workload.ideal(work, variant.name, case.how.workers, machine_cpus)
+        info["ideal"] = workload.ideal(work, variant.name, case.how.workers, usable_cpus)
     lap(
         open=partial(variant.open, work, How(case.how.workers, case.how.start_method)),
         check=site.check(work),

@@ -111,6 +111,8 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
     except BaseException:
         # Ctrl-C too: rounds cut short are no result (pytest-benchmark itself looks at `Exception` only)
         benchmark.has_error = True
+        if lap.stage is not None:
+            lap.stage.ensure_alive()  # where the server died, that is the news, and not what it led to
         raise
     gil.append(machine.gil())
     walls = list(benchmark.stats.stats.data)
@@ -188,7 +190,6 @@ class _Round:
         self.switches.append(after.switches - self._before.switches)
         stage = self._lap.stage
         if stage is not None:
-            # asked first: where the server died, that is the news, and not the wrong answer it led to
             served = stage.end()
             self.requests.append(sum(served.requests.values()))
             check_requests(served, self._lap.requests)

@@ -30,6 +30,8 @@ FORBIDDEN = {
     "laptime/record.py": {"pytest", "laptime.lap", "laptime.plugin", "laptime.cli", "laptime.replay"},
     "laptime/lap.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report"},
     "laptime/cli.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.lap"},
+    "laptime/resources.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report"},
+    "laptime/plugin/*.py": {"pytest_benchmark", "laptime.cli", "socket", "subprocess", "json"},
 }
 
 

@@ -134,7 +134,8 @@ def verdict(race: Race) -> list[str]:
     elif once.speedup < WORTHWHILE:
         sentences.append(f"For one run take {race.base.name}; with a pool kept open take {_priced(kept)}.")
     elif kept is once:
-        sentences.append(f"Take {_priced(once)}; keeping a pool open gains nothing more.")
+        kept_open = "; keeping a pool open gains nothing more" if any(entry.warm for entry in runners) else ""
+        sentences.append(f"Take {_priced(once)}{kept_open}.")
     else:
         sentences.append(f"For one run take {_priced(once)}; with a pool kept open take {_priced(kept)}.")
     if kept.parallelism > 1 and kept.speedup >= WORTHWHILE:

@@ -1,0 +1,223 @@
+"""The pytest plugin: options, fixtures and hooks. What they do is elsewhere in the package.
+
+Fixtures for a suite: `lap` times a piece of work, `replay` serves a cassette, `live_origin` gives a live site's URL,
+`record` records one, `laptime_options` is what the command line said.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laptime import lap as laps
+from laptime import live, machine, options
+from laptime.cassette import CassetteError
+from laptime.options import RECORD, REPLAY, Options
+from laptime.plugin.discard import Discard
+from laptime.plugin.narrator import Narrator
+from laptime.replay import Latency, LatencyError, ReplayDied, Stage
+from laptime.resources import KnownUnreachable, Resources
+
+CANNOT_MEASURE = 2
+"""The exit code where the harness failed, and nothing that was measured counts."""
+RECORD_MARK = "laptime_record"
+_LOOPBACK = "127.0.0.1,localhost"
+
+RESOURCES, NARRATOR = pytest.StashKey[Resources](), pytest.StashKey[Narrator]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options, as `pytest --help` shows them."""
+    group = parser.getgroup("laptime", "laptime: concurrent work over recorded HTTP")
+    group.addoption(
+        "--http",
+        choices=options.HTTP_MODES,
+        default=REPLAY,
+        help="replay: play recorded cassettes (the default). live: ask the live sites, or what --origin puts in their "
+        "place. record: record the cassettes anew instead of timing anything; choose with -k.",
+    )
+    group.addoption(
+        "--latency",
+        metavar="MODE",
+        help="How fast a cassette is played: recorded, scale:0.1, fixed:50ms or none. Default: what the suite's tier "
+        "says, else recorded.",
+    )
+    group.addoption(
+        "--origin",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="With --http=live or --http=record: the server that stands in for a recording's live origin. "
+        "May be given several times.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options, and make ready for what the session may need."""
+    config.addinivalue_line("markers", f"{RECORD_MARK}: records a cassette; runs with --http=record only")
+    try:
+        parsed = options.parse(config.getoption("http"), config.getoption("latency"), config.getoption("origin"))
+    except (LatencyError, options.OptionError) as error:
+        raise pytest.UsageError(str(error)) from error
+    resources, narrator = Resources(parsed), Narrator(config, parsed)
+    config.stash[RESOURCES], config.stash[NARRATOR] = resources, narrator
+    for hooks in (narrator, Discard(config), Selection(resources)):
+        config.pluginmanager.register(hooks, f"laptime-{type(hooks).__name__.lower()}")
+    _spawn_without_pytest()
+    _keep_from_proxies()
+
+
+def _spawn_without_pytest() -> None:
+    """Make `pytest` and `python -m pytest` start the same worker processes.
+
+    A spawned process imports the main module again. Under the script that is all of pytest (0.07 s a worker, more
+    than it costs under `-m`, where multiprocessing knows to leave a package's `__main__` alone).
+    """
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is None and Path(getattr(main, "__file__", "") or "").stem in {
+        "pytest",
+        "py.test",
+    }:
+        main.__spec__ = importlib.util.find_spec("pytest.__main__")
+
+
+def _keep_from_proxies() -> None:
+    """A proxy named in the environment would take the requests to the replay; it must be set before a worker starts."""
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), _LOOPBACK]))
+
+
+class Selection:
+    """Hooks that keep recording and timing apart, and stop the shared processes at the end."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """With --http=record only what records, otherwise all but that."""
+        recording = self._resources.options.http == RECORD
+        chosen = [item for item in items if (item.get_closest_marker(RECORD_MARK) is not None) == recording]
+        if dropped := [item for item in items if item not in set(chosen)]:
+            config.hook.pytest_deselected(items=dropped)
+            items[:] = chosen
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Stop the shared processes."""
+        self._resources.close()
+
+    def pytest_unconfigure(self) -> None:
+        """Where the session ended before it finished."""
+        self._resources.close()
+
+
+# fixtures
+
+
+@pytest.fixture(scope="session")
+def laptime_options(pytestconfig: pytest.Config) -> Options:
+    """What the command line said: `.http` is "replay", "live" or "record"."""
+    return pytestconfig.stash[RESOURCES].options
+
+
+@pytest.fixture(scope="session")
+def usable_cpus() -> float:
+    """How many CPUs' worth of work can be done at once: the lesser of affinity and cgroup quota."""
+    return machine.usable_cpus()
+
+
+@pytest.fixture(scope="session")
+def replay(pytestconfig: pytest.Config) -> Callable[..., Stage]:
+    """``replay(path, latency="recorded")`` serves a cassette; the result's `.url(origin)` stands for a recorded origin.
+
+    A latency given on the command line goes before the one given here. One server process serves the session.
+    """
+    resources = pytestconfig.stash[RESOURCES]
+
+    def serve(path: str | Path, latency: str = "recorded") -> Stage:
+        try:
+            return resources.stage(Path(path), resources.options.latency or Latency.parse(latency))
+        except ReplayDied as error:
+            pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
+        except CassetteError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def live_origin(pytestconfig: pytest.Config) -> Callable[[str, str], str]:
+    """``live_origin(name, url)`` is where a live site is reached; fails at once, and once, where it can't be."""
+    resources = pytestconfig.stash[RESOURCES]
+
+    def reach(name: str, origin: str) -> str:
+        try:
+            return resources.reach(name, origin)
+        except live.Unreachable as error:
+            pytest.fail(str(error), pytrace=False)
+        except KnownUnreachable as error:
+            pytest.skip(str(error))
+
+    return reach
+
+
+@pytest.fixture
+def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
+    """``lap(open, check, …)`` times a piece of work in checked rounds; see `laptime.lap.Lap` for what it takes.
+
+    Takes besides: ``rounds=(least, most, seconds)`` and ``group=``.
+    """
+    resources = request.config.stash[RESOURCES]
+
+    def run(
+        open: Callable[[], AbstractContextManager[Callable[[], object]]],  # noqa: A002 (the noun of `Lap`)
+        check: Callable[[Any], None],
+        *,
+        lifecycle: str | None = None,
+        stage: Stage | None = None,
+        requests: Mapping[str, int] | None = None,
+        rounds: tuple[int, int, float] = (3, 20, 1.0),
+        group: str | None = None,
+        **info: object,
+    ) -> None:
+        benchmark.group = group or benchmark.group
+        work = laps.Lap(open, check, lifecycle, stage, requests or {}, info)
+        try:
+            laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments())
+        except ReplayDied as error:
+            pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
+
+    return run
+
+
+@pytest.fixture
+def record(pytestconfig: pytest.Config, live_origin: Callable[[str, str], str]) -> Callable[..., None]:
+    """``record(name, path, origin, run)`` records what ``run(url)`` asks for; `url` is the origin or its stand-in."""
+    from laptime import record as recording  # aiohttp and vcrpy are needed for this only
+
+    say = pytestconfig.stash[NARRATOR].say
+
+    def make(name: str, path: Path, origin: str, run: Callable[[str], object]) -> None:
+        url = live_origin(name, origin)
+
+        def progress(done: int, total: int) -> None:
+            say(f"{name}: timed {done} of {total} requests", over=True)
+
+        try:
+            with recording.explained(name, url):
+                made = recording.record(
+                    path, lambda: run(url), "live" if url == origin else "stand-in", progress=progress
+                )
+        except recording.RecordError as error:
+            pytest.fail(str(error), pytrace=False)
+        say(f"recorded {path}: {len(made.interactions)} requests, {made.passes} passes each, from {url}")
+
+    return make

@@ -1,0 +1,28 @@
+"""Where pytest-benchmark keeps what this plugin needs of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def benchmark_session(config: pytest.Config) -> Any:
+    """pytest-benchmark's session; None where it is switched off."""
+    return getattr(config, "_benchmarksession", None)
+
+
+def benchmark_fixture(item: pytest.Item) -> Any:
+    """A running test's `benchmark` fixture; None where it has none."""
+    return (getattr(item, "funcargs", None) or {}).get("benchmark")
+
+
+def is_lap(item: pytest.Item) -> bool:
+    """Whether a test uses the `lap` fixture."""
+    return "lap" in getattr(item, "fixturenames", ())
+
+
+def is_timing(config: pytest.Config) -> bool:
+    """Whether benchmarks are timed in this session, rather than only run."""
+    session = benchmark_session(config)
+    return session is not None and not session.disabled and not session.skip

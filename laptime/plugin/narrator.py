@@ -1,0 +1,141 @@
+"""What a person sees of a session: the plan, a line for each benchmark as it ends, and the race at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import nullcontext
+from typing import cast
+
+import pytest
+
+from laptime import plan
+from laptime.options import REPLAY, Options
+from laptime.plugin.benchmarks import benchmark_fixture, benchmark_session, is_lap, is_timing
+from laptime.report import race, tables
+
+LAP_KEYWORD = "laptime_lap"
+CACHE_KEY = "laptime/seconds"
+_NAME_WIDTH = 42
+
+
+class Narrator:
+    """Hooks that print. Where only laps run, their lines stand in for pytest's dots; -v and -q are left alone."""
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self._config = config
+        self._options = options
+        self._plan: plan.Plan | None = None
+        self._narrates = False
+
+    def say(self, line: str, *, over: bool = False) -> None:
+        """Write a line while a test runs; `over` what stands there, and not at all where that can't be."""
+        terminal, capture = self._terminal(), self._config.pluginmanager.get_plugin("capturemanager")
+        if terminal is None or (over and not terminal.isatty):
+            return
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            if terminal.isatty:
+                terminal.rewrite(line, erase=True)
+                terminal.write("" if over else "\n")
+            else:
+                terminal.ensure_newline()
+                terminal.write_line(line)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """A keyword travels with the reports, also from xdist's workers."""
+        for item in filter(is_lap, items):
+            item.keywords[LAP_KEYWORD] = True
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Say what is going to be timed, and how long that takes."""
+        laps = [item for item in session.items if is_lap(item)]
+        terminal = self._terminal()
+        if not laps or terminal is None or not is_timing(session.config) or session.config.option.collectonly:
+            return
+        self._plan = plan.Plan([item.nodeid for item in laps], self._cached().get(self._setting(), {}))
+        guess = "" if self._plan.known else " (a guess: most of it was not timed here before)"
+        terminal.write_line(
+            f"laptime: {len(laps)} benchmarks, {self._setting()}: about {plan.clock(self._plan.left_s())}{guess}"
+        )
+        if len(laps) == len(session.items) and session.config.get_verbosity() == 0:
+            self._narrates = True
+            terminal.showfspath = False
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Show what runs now, where that can be overwritten."""
+        if self._narrates:
+            self.say(f"{self._count(1)}  {_short(nodeid)} …  {self._eta()}", over=True)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """No dot, where there is a line."""
+        return ("passed", "", "") if self._narrates and report.when == "call" and report.passed else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A line as soon as a benchmark ends."""
+        report = yield
+        if self._plan and item.nodeid in self._plan.names and (report.when == "call" or not report.passed):
+            self._plan.done(item.nodeid, report.duration)
+            benchmark = benchmark_fixture(item)
+            if self._narrates and report.when == "call" and report.passed and benchmark.stats is not None:
+                took = race.duration(benchmark.stats.stats.median)
+                self.say(f"{self._count()}  {_short(item.nodeid):<{_NAME_WIDTH}} {took:>9}   {self._eta()}")
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        """Remember how long everything took, for the next plan."""
+        cache = getattr(self._config, "cache", None)
+        if cache and self._plan and self._plan.now_s:
+            cached = self._cached()
+            cached.setdefault(self._setting(), {}).update(self._plan.now_s)
+            cache.set(CACHE_KEY, cached)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """After pytest-benchmark's own table, one to act on; or that nothing was timed."""
+        session = benchmark_session(self._config)
+        if session is None:
+            return
+        passed = terminalreporter.stats.get("passed", ())
+        checked = [report for report in passed if LAP_KEYWORD in getattr(report, "keywords", ())]
+        if session.disabled and checked:
+            terminalreporter.ensure_newline()
+            terminalreporter.write_line(
+                f"laptime: nothing was timed (benchmarks are disabled); {len(checked)} answers are right", yellow=True
+            )
+            return
+        found = race.races(bench.as_dict() for bench in session.benchmarks if bench and not bench.has_error)
+        if found:
+            terminalreporter.section("laptime", sep="-", yellow=True)
+            width = self._config.get_terminal_writer().fullwidth
+            terminalreporter.write(tables.terminal(found, width=width, color=terminalreporter.hasmarkup).lstrip("\n"))
+
+    def _setting(self) -> str:
+        if self._options.http == REPLAY:
+            http = f"replay at {self._options.latency or 'the pace of the tier'}"
+        else:
+            http = self._options.http
+        tier = self._config.getoption("tier", None)
+        return f"tier {tier}, {http}" if tier else http
+
+    def _cached(self) -> dict[str, dict[str, float]]:
+        cache = getattr(self._config, "cache", None)
+        return dict(cache.get(CACHE_KEY, {})) if cache else {}
+
+    def _terminal(self) -> pytest.TerminalReporter | None:
+        return cast("pytest.TerminalReporter | None", self._config.pluginmanager.get_plugin("terminalreporter"))
+
+    def _count(self, add: int = 0) -> str:
+        assert self._plan is not None
+        total = str(len(self._plan.names))
+        return f"{len(self._plan.now_s) + add:>{len(total)}}/{total}"
+
+    def _eta(self) -> str:
+        assert self._plan is not None
+        return f"{plan.clock(self._plan.left_s())} left"
+
+
+def _short(nodeid: str) -> str:
+    """`hn_items-threads-w8-warm` of ``benchmarks/test_variants.py::test_variant[hn_items-threads-w8-warm]``."""
+    name = nodeid.rpartition("::")[2]
+    return name.partition("[")[2].removesuffix("]") or name

@@ -1,0 +1,174 @@
+"""What the documents say, done: the commands run, the example works, the names exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "cassettes/README.md",
+    *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
+]
+LIMIT_S = 300
+INSTALLS = ("python3 -m venv", ".venv/bin/", "git clone")
+"""Commands that make an environment: .ci/run and a person run these."""
+FRONT = """\
+version: 1
+interactions:
+- request: {method: GET, uri: 'https://shop.example/front', body: null, headers: {}}
+  response: {status: {code: 200, message: OK}, headers: {}, body: {string: hello}}
+"""
+FAST = "--tier smoke --latency none -p no:cacheprovider"
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / document).read_text(encoding="utf-8"), re.M | re.S)
+
+
+def commands(document: str) -> list[str]:
+    lines = "".join(blocks(document, "console")).replace("\\\n", " ").splitlines()
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
+RUNNABLE = [
+    (document, command)
+    for document in DOCUMENTS
+    for command in commands(document)
+    if not command.startswith(INSTALLS) and not command.endswith("&")
+]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The tree, without what git ignores, in a path with a space in it."""
+    target = tmp_path / "a copy"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "tests")
+    shutil.copytree(ROOT, target, ignore=ignored)
+    return target
+
+
+def run(command: str, directory: Path, options: str = FAST) -> subprocess.CompletedProcess[str]:
+    """As a person would type it, with this interpreter's commands first on the path."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
+        "PYTHONPATH": os.pathsep.join((str(directory), str(ROOT))),
+        "PYTEST_ADDOPTS": options,
+    }
+    return subprocess.run(
+        command,
+        cwd=directory,
+        env=environment,
+        shell=True,
+        text=True,
+        capture_output=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+@contextmanager
+def stand_in(directory: Path) -> Iterator[str]:
+    command = (sys.executable, "cassettes/origin.py", "--port", "0", "--scale", "0.02", "--until-eof")
+    with subprocess.Popen(command, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.mark.parametrize(("document", "command"), RUNNABLE, ids=[command for _, command in RUNNABLE])
+def test_a_command_in_the_documents_works(document: str, command: str, copy: Path) -> None:
+    """Each command shown exits 0 (a recording, and work on what isn't there yet, only as far as pytest reads it)."""
+    if "--http=" in command or "titles" in command:
+        command = f"{command.replace(' -k titles', '')} --collect-only -q"
+    if "results.json" in command and not command.startswith("pytest"):
+        assert 0 == run("pytest --benchmark-only -k noop --benchmark-json results.json", copy).returncode
+    if "--benchmark-compare" in command:
+        assert 0 == run("pytest --benchmark-only -k noop --benchmark-autosave", copy).returncode
+    if command.startswith("laptime serve"):
+        command = f"timeout --preserve-status -s INT 5 {command}"
+    done = run(command, copy)
+    assert 0 == done.returncode, done.stdout + done.stderr
+
+
+def test_there_are_commands_to_run() -> None:
+    """The reader of the documents finds what is in them."""
+    assert {"README.md", "CONTRIBUTING.md", "cassettes/README.md"} <= {document for document, _ in RUNNABLE}
+
+
+def test_the_example_workload_is_complete(copy: Path) -> None:
+    """The module in CONTRIBUTING.md, put where it says, records its cassette and is raced, in 20 to 35 lines."""
+    (source,) = blocks("CONTRIBUTING.md", "python")
+    assert 20 <= len([line for line in source.splitlines() if line.strip()]) <= 30
+    (copy / "workloads" / "titles.py").write_text(source)
+    catalog = copy / "workloads" / "catalog.py"
+    text = catalog.read_text().replace("SPIN, NOOP)", "SPIN, NOOP, TITLES)")
+    catalog.write_text(
+        text.replace("from workloads.quotes", "from workloads.titles import TITLES\nfrom workloads.quotes")
+    )
+    with stand_in(copy) as origin:
+        recorded = run(f"pytest --http=record -k titles --origin titles={origin}", copy)
+    assert 0 == recorded.returncode, recorded.stdout + recorded.stderr
+    raced = run("pytest --benchmark-only -k titles", copy)
+    assert 0 == raced.returncode, raced.stdout + raced.stderr
+    assert "titles-threads-w2-warm" in raced.stdout
+    assert "titles: five titles" in raced.stdout
+
+
+def test_the_readmes_own_suite_works(tmp_path: Path) -> None:
+    """The test in README.md, in a project that has nothing to do with this one, is timed and passes."""
+    (source,) = blocks("README.md", "python")
+    (tmp_path / "tests" / "cassettes").mkdir(parents=True)
+    (tmp_path / "tests" / "test_front.py").write_text(source)
+    (tmp_path / "tests" / "cassettes" / "front.yaml").write_text(FRONT)
+    done = run("pytest --benchmark-only -p no:cacheprovider --override-ini=addopts=", tmp_path, options="")
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+    assert "test_front_page" in done.stdout
+
+
+def test_ci_runs_the_readmes_test_command_word_for_word() -> None:
+    """What .ci/run would execute is the one line that the README shows."""
+    script = (ROOT / ".ci" / "run").read_text()
+    (extraction,) = re.findall(r"^command=\$\((.*)\)$", script, re.M)
+    found = subprocess.run(extraction, shell=True, cwd=ROOT, text=True, capture_output=True, check=True).stdout.strip()
+    assert 1 == len(found.splitlines())
+    assert f"```console\n{found}\n```" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "tox" in found
+
+
+def test_both_readme_commands_obey_the_constraints() -> None:
+    """Each one-line command of the README installs under constraints.txt, and so does tox."""
+    lines = [line for line in "".join(blocks("README.md", "console")).splitlines() if "pip install" in line]
+    assert 2 == len(lines)
+    for line in lines:
+        words = shlex.split(line)
+        assert "constraints.txt" == words[words.index("-c") + 1]
+    assert "constraints = {tox_root}{/}constraints.txt" in (ROOT / "tox.ini").read_text()
+
+
+def test_the_constraints_pin_every_dependency_once() -> None:
+    """What pyproject and tox ask for has exactly one version, and no address."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert [] == [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)]
+    pinned = [re.sub(r"[._]", "-", line.partition("==")[0].lower()) for line in lines]
+    assert len(pinned) == len(set(pinned))
+    wanted = project["dependencies"] + project["optional-dependencies"]["suite"] + ["tox", "ruff", "mypy", "hypothesis"]
+    names = {re.sub(r"[._]", "-", re.split(r"[<>=\[]", one)[0].lower()) for one in wanted}
+    assert set() == names - set(pinned)
