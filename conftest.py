@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,14 @@ def pytest_generate_tests(metafunc):
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What is right, worked out once for all variants: expected answers by work, and what live sites said first."""
+
+    expected: dict[tuple[str, object], object] = field(default_factory=dict)
+    live: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Where an HTTP workload's requests go, and what answer is right.
 
@@ -64,11 +72,16 @@ class Site:
     stage: Any
     live: bool
     recorded: Mapping[str, Recorded]
-    outlines: dict[str, object]
+    answers: Answers
 
     def check(self, work: object) -> Callable[[Any], None]:
         """A check of answers to this work: against the recording, or, live, against the first answer."""
-        return self._check_live if self.live else self._check(self.workload.expected(work, self.recorded))
+        if self.live:
+            return self._check_live
+        key = (self.workload.name, work)
+        if key not in self.answers.expected:
+            self.answers.expected[key] = self.workload.expected(work, self.recorded)
+        return self._check(self.answers.expected[key])
 
     def _check(self, expected: object) -> Callable[[Any], None]:
         describe = self.workload.describe
@@ -83,7 +96,7 @@ class Site:
     def _check_live(self, answer: Any) -> None:
         assert self.workload.http is not None
         outline = self.workload.http.outline(answer)
-        first = self.outlines.setdefault(self.workload.name, outline)
+        first = self.answers.live.setdefault(self.workload.name, outline)
         assert outline == first, (
             f"the live site answered differently before: {first}, now {outline} ({self.workload.describe(answer)})"
         )
@@ -102,19 +115,19 @@ def cassettes():
 
 
 @pytest.fixture(scope="session")
-def live_outlines():
-    """What each live site answered first, by workload."""
-    return {}
+def answers():
+    """The right answers, as far as they were worked out."""
+    return Answers()
 
 
 @pytest.fixture
-def site(case, tier, cassettes, replay, live_origin, laptime_options, live_outlines):
+def site(case, tier, cassettes, replay, live_origin, laptime_options, answers):
     """Where the case's requests go."""
     http = case.workload.http
     if http is None:
-        return Site(case.workload, "", None, False, {}, live_outlines)
+        return Site(case.workload, "", None, False, {}, answers)
     if laptime_options.http == "live":
-        return Site(case.workload, live_origin(http.cassette, http.origin), None, True, {}, live_outlines)
+        return Site(case.workload, live_origin(http.cassette, http.origin), None, True, {}, answers)
     stage = replay(cassettes / f"{http.cassette}.yaml", SETTINGS[tier].latency)
     recorded = {target: Recorded(*response) for target, response in stage.responses().items()}
-    return Site(case.workload, stage.url(), stage, False, recorded, live_outlines)
+    return Site(case.workload, stage.url(), stage, False, recorded, answers)

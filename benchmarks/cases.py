@@ -79,7 +79,7 @@ def cases(tier: str, workers: tuple[int, ...] | None, *, live: bool) -> Iterator
         if live and workload.http is not None:
             numbers = tuple(dict.fromkeys(min(number, LIVE_MOST_WORKERS) for number in numbers))
         for variant in workload.variants:
-            for how in _ways(variant, numbers, settings):
+            for how in _ways(workload, variant, numbers, settings):
                 for lifecycle in variant.lifecycles or (None,):
                     if lifecycle == COLD and how.start_method and how.workers > settings.cold_most:
                         continue
@@ -87,16 +87,17 @@ def cases(tier: str, workers: tuple[int, ...] | None, *, live: bool) -> Iterator
                         yield Case(workload, variant, how, lifecycle, parser)
 
 
-def _ways(variant: Variant, workers: tuple[int, ...], settings: Tier) -> Iterator[How]:
+def _ways(workload: Workload, variant: Variant, workers: tuple[int, ...], settings: Tier) -> Iterator[How]:
+    # a control's ideal is the same whichever way its processes start
+    compared = settings.start_methods and workload.ideal is None and variant.name == "processes"
     for number in workers if variant.workers else (1,):
-        for method in _start_methods(variant, number, settings):
+        for method in _start_methods(variant, compared and number == START_METHOD_WORKERS):
             yield How(number, method)
 
 
-def _start_methods(variant: Variant, workers: int, settings: Tier) -> tuple[str | None, ...]:
+def _start_methods(variant: Variant, compared: bool) -> tuple[str | None, ...]:
     if not variant.start_methods:
         return (None,)
-    compared = variant.name == "processes" and workers == START_METHOD_WORKERS and settings.start_methods
     return tuple(multiprocessing.get_all_start_methods()) if compared else (DEFAULT_START_METHOD,)
 
 

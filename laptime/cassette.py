@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +25,26 @@ MAX_FILE_BYTES = 256 * 2**20
 MAX_PART_MS = 3_600_000.0
 """No part of a recorded response took an hour: a larger figure is a broken file."""
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_DEPTH = 100
+"""vcrpy nests a handful of levels; libyaml's parser overflows the stack of the process at some 20,000."""
 
 
 class CassetteError(Exception):
     """A cassette or its side-car can't be used. The message names the file, the place and the remedy."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """PyYAML's safe loader, with a limit on nesting: it calls these two around each node."""
+
+    _depth = 0
+
+    def descend_resolver(self, parent: object, index: object) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,7 @@ class Interaction:
     index: int
     method: str
     uri: str
+    request_headers: tuple[tuple[str, str], ...]
     request_body: bytes
     status: int
     reason: str
@@ -132,11 +148,9 @@ def load(path: Path) -> Cassette:
     kind: str | None = None
     timings: list[tuple[Timing, ...]] = [()] * len(entries)
     try:
-        timings_raw = sidecar.read_bytes()
+        timings_raw = _bytes(sidecar)
     except FileNotFoundError:
         pass  # the latency mode decides whether that will do
-    except OSError as error:
-        raise CassetteError(f"{sidecar}: can't be read: {error.strerror}") from error
     else:
         kind, timings = _sidecar(sidecar, timings_raw, path, sha256, entries)
     interactions = tuple(
@@ -148,6 +162,15 @@ def load(path: Path) -> Cassette:
 
 def _read(path: Path) -> bytes:
     try:
+        return _bytes(path)
+    except FileNotFoundError:
+        raise CassetteError(
+            f"{path}: no such cassette. Record it with `pytest --http=record -k {path.stem}`."
+        ) from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise CassetteError(
@@ -156,9 +179,7 @@ def _read(path: Path) -> bytes:
             )
         return path.read_bytes()
     except FileNotFoundError:
-        raise CassetteError(
-            f"{path}: no such cassette. Record it with `pytest --http=record -k {path.stem}`."
-        ) from None
+        raise
     except OSError as error:
         raise CassetteError(f"{path}: can't be read: {error.strerror}") from error
 
@@ -167,14 +188,15 @@ def _entries(path: Path, raw: bytes) -> list[dict[str, Any]]:
     """The fields of each `Interaction` but its index and timings."""
     try:
         document = json.loads(raw) if path.suffix == ".json" else yaml.load(raw, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
+        # the last two: what PyYAML raises for a scalar that isn't what its tag says (`!!bool maybe`)
         detail = " ".join(str(error).split())
         raise CassetteError(f"{path}: doesn't parse (truncated, or not a cassette?): {detail}") from error
     if not isinstance(document, dict):
         raise CassetteError(f"{path}: not a cassette: expected a mapping, found {_kind(document)}")
     if document.get("version") != VCR_VERSION:
         raise CassetteError(
-            f"{path}: version: expected {VCR_VERSION}, found {document.get('version')!r}; record it again"
+            f"{path}: version: expected {VCR_VERSION}, found {reprlib.repr(document.get('version'))}; record it again"
         )
     interactions = document.get("interactions")
     if not isinstance(interactions, list) or not interactions:
@@ -205,7 +227,12 @@ _NAMES: dict[type, str] = {dict: "a mapping", list: "a list", str: "text", int: 
 
 
 def _kind(value: object) -> str:
-    return "nothing" if value is None else f"{_NAMES.get(type(value), type(value).__name__)} ({str(value)[:40]!r})"
+    return "nothing" if value is None else f"{_NAMES.get(type(value), type(value).__name__)} ({_short(value)!r})"
+
+
+def _short(value: object) -> str:
+    # aliases make a small file a value of gigabytes: a container is never written out whole
+    return str(value)[:40] if isinstance(value, str | int | float | bytes) else reprlib.repr(value)[:40]
 
 
 def _entry(place: _Place, item: object) -> dict[str, Any]:
@@ -222,15 +249,33 @@ def _entry(place: _Place, item: object) -> dict[str, Any]:
     if not 100 <= code <= 999:
         place.fail("response.status.code", f"expected 100 to 999, found {code}")
     message = status.get("message")
+    method = place.get(request, "method", "request.method", str)
+    reason = message if isinstance(message, str) else ""
+    for field, text in (("request.method", method), ("request.uri", uri), ("response.status.message", reason)):
+        _one_line(place, field, text)
+        _encodable(place, field, text)
     return {
-        "method": place.get(request, "method", "request.method", str).upper(),
+        "method": method.upper(),
         "uri": uri,
+        "request_headers": _headers(place, request.get("headers") or {}, "request.headers"),
         "request_body": _body(place, request.get("body"), "request.body", nullable=True),
         "status": code,
-        "reason": message if isinstance(message, str) else "",
-        "headers": _headers(place, place.get(response, "headers", "response.headers", dict)),
+        "reason": reason,
+        "headers": _headers(place, place.get(response, "headers", "response.headers", dict), "response.headers"),
         "body": _body(place, response.get("body"), "response.body", nullable=False),
     }
+
+
+def _one_line(place: _Place, field: str, text: str) -> None:
+    if any(character in text for character in "\r\n\0"):
+        place.fail(field, "holds a line break or a null")
+
+
+def _encodable(place: _Place, field: str, text: str, errors: str = "strict") -> None:
+    try:
+        text.encode("utf-8", errors)
+    except UnicodeEncodeError as error:
+        place.fail(field, f"undecodable: {error.reason}")
 
 
 def _split(place: _Place, uri: str) -> Any:
@@ -255,17 +300,19 @@ def _body(place: _Place, body: object, field: str, *, nullable: bool) -> bytes:
     return value
 
 
-def _headers(place: _Place, headers: Mapping[object, object]) -> tuple[tuple[str, str], ...]:
+def _headers(place: _Place, headers: object, where: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(headers, dict):
+        place.fail(where, f"expected a mapping, found {_kind(headers)}")
     pairs: list[tuple[str, str]] = []
     for name, values in headers.items():
-        field = f"response.headers[{name!r}]"
+        field = f"{where}[{name!r}]"
         if not isinstance(name, str) or not isinstance(values, list):
             place.fail(field, f"expected a list of values, found {_kind(values)}")
         for value in values:
             if not isinstance(value, str):
                 place.fail(field, f"expected text, found {_kind(value)}")
-            if any(character in name + value for character in "\r\n\0"):
-                place.fail(field, "holds a line break or a null")
+            _one_line(place, field, name + value)
+            _encodable(place, field, name + value, "surrogateescape")
             pairs.append((name, value))
     return tuple(pairs)
 
@@ -340,8 +387,8 @@ def _timing(place: _Place, field: str, one: object) -> Timing:
 def _ms(value: object, fail: Callable[[str], NoReturn]) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         fail(f"expected milliseconds, found {_kind(value)}")
-    if not math.isfinite(value) or not 0 <= value <= MAX_PART_MS:
-        fail(f"expected 0 to {MAX_PART_MS:,.0f} ms, found {value}")
+    if not 0 <= value <= MAX_PART_MS:  # nor is NaN
+        fail(f"expected 0 to {MAX_PART_MS:,.0f} ms, found {str(value)[:40]}")
     return float(value)
 
 

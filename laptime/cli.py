@@ -121,19 +121,23 @@ def _race(options: argparse.Namespace) -> int:
     try:
         document = json.loads(options.file.read_text(encoding="utf-8"))
         found = race.races(document["benchmarks"])
-    except (ValueError, KeyError, TypeError) as error:
+        shown = _shown(found, options.format)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         print(f"laptime: {options.file}: not a file of pytest-benchmark: {error!r}", file=sys.stderr)
         return CANNOT
     if not found:
         print(f"laptime: {options.file}: holds no benchmarks of laptime's `lap` fixture", file=sys.stderr)
         return CANNOT
-    if options.format == "markdown":
-        print(tables.markdown(found), end="")
-    else:
-        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        width = shutil.get_terminal_size((120, 24)).columns
-        print(tables.terminal(found, width=width, color=color).lstrip("\n"), end="")
+    print(shown, end="")
     return OK
+
+
+def _shown(found: Sequence[race.Race], layout: str) -> str:
+    if layout == "markdown":
+        return tables.markdown(found)
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    width = shutil.get_terminal_size((120, 24)).columns
+    return tables.terminal(found, width=width, color=color).lstrip("\n")
 
 
 if __name__ == "__main__":

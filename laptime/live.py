@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 
@@ -17,12 +18,12 @@ def probe(name: str, origin: str) -> None:
 
     Follows the system's proxy settings, as the clients do.
     """
-    request = urllib.request.Request(origin, method="HEAD", headers={"User-Agent": "laptime"})
     try:
+        request = urllib.request.Request(origin, method="HEAD", headers={"User-Agent": "laptime"})
         urllib.request.urlopen(request, timeout=PROBE_LIMIT_S).close()
     except urllib.error.HTTPError as answer:
         answer.close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise Unreachable(
             f"{name}: {origin} can't be reached: {reason}. Play the recording instead with `--http=replay` (the "

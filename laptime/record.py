@@ -21,6 +21,7 @@ from typing import Any
 
 import aiohttp
 import vcr
+from yarl import URL
 
 from laptime.cassette import (
     MIN_PASSES,
@@ -36,6 +37,8 @@ from laptime.cassette import (
 PASSES = 10
 TIMEOUT_S = 60.0
 SECRET_HEADERS = ["authorization", "cookie", "proxy-authorization", "x-api-key"]
+_CLIENTS_OWN = frozenset({"connection", "content-length", "host", "transfer-encoding"})
+"""Headers that the timing client writes itself; the others are sent as they were recorded."""
 _MS_PER_S = 1000.0
 _DIGITS = 3
 """Microseconds: finer than any client's clock is steady."""
@@ -163,9 +166,9 @@ async def _timing(interaction: Interaction) -> Timing:
         ) as client,
         client.request(
             interaction.method,
-            interaction.uri,
+            URL(interaction.uri, encoded=True),  # as it was recorded: else `%27` becomes `'`
             data=interaction.request_body or None,
-            headers={"Accept-Encoding": "gzip, deflate"},
+            headers=[pair for pair in interaction.request_headers if pair[0].lower() not in _CLIENTS_OWN],
             allow_redirects=False,
         ) as response,
     ):

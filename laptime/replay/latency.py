@@ -52,8 +52,8 @@ class Latency:
 
     def __str__(self) -> str:
         return {
-            "scale": f"scale:{self.value:g}",
-            "fixed": f"fixed:{self.value:g}ms",
+            "scale": f"scale:{self.value:.15g}",
+            "fixed": f"fixed:{self.value:.15g}ms",
         }.get(self.mode, self.mode)
 
     @property

@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, NoReturn, Self
@@ -84,10 +85,7 @@ class Stage:
 
     def responses(self) -> dict[str, Response]:
         """The recorded responses by path and query, decoded; of a repeated request the first."""
-        found: dict[str, Response] = {}
-        for interaction in load(self.path).interactions:
-            found.setdefault(interaction.target, Response(interaction.status, wire.plain(interaction)))
-        return found
+        return _responses(self.path, self.sha256)
 
     def begin(self, pass_number: int = 0) -> None:
         """Start a round: count from nothing, and play recorded pass `pass_number` mod `passes`."""
@@ -101,6 +99,15 @@ class Stage:
         """What was served since `begin`; with its log where that is asked for."""
         answer = self._server.ask(do="end", stage=self._number, log=log)
         return Served(answer["served"], answer["unmatched"], [tuple(entry) for entry in answer["log"]])
+
+
+@lru_cache(maxsize=8)
+def _responses(path: Path, sha256: str) -> dict[str, Response]:
+    """Read once for each content of a file."""
+    found: dict[str, Response] = {}
+    for interaction in load(path).interactions:
+        found.setdefault(interaction.target, Response(interaction.status, wire.plain(interaction)))
+    return found
 
 
 class ReplayServer:
@@ -214,8 +221,10 @@ class ReplayServer:
             how = "still running"
         else:
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._stderr.seek(0)
-        said = self._stderr.read()[-_STDERR_TAIL:].decode(errors="replace").strip()
+        said = ""
+        if not self._stderr.closed:
+            self._stderr.seek(0)
+            said = self._stderr.read()[-_STDERR_TAIL:].decode(errors="replace").strip()
         return ReplayDied(f"the replay server {complaint} ({how}). Its own words:\n{said or '(none)'}")
 
 

@@ -14,6 +14,8 @@ from laptime.replay.wire import Wire
 
 UNMATCHED_STATUS = 599
 _NEAREST = 3
+TOGETHER_NS = 1_000_000
+"""A first chunk recorded within a millisecond of its head came with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,12 @@ def _take(response: Wire, due: Due) -> Take:
 
 
 def _pieces(response: Wire, due: Due) -> Iterator[Piece]:
-    # the head goes in one write with the first chunk, as servers do; a chunk of no bytes is no write
+    # the head goes in one write with the first chunk, as servers do, unless that was recorded as later; a chunk of no
+    # bytes is no write
     start, head = 0, response.head
+    if response.body and due.chunks[0][0] > TOGETHER_NS:
+        yield Piece(0, head)
+        head = b""
     for number, (offset_ns, share) in enumerate(due.chunks):
         last = number == len(due.chunks) - 1
         end = len(response.body) if last else round(share * len(response.body))

@@ -32,6 +32,7 @@ from laptime.replay.script import Script, Take, scripts
 from laptime.replay.timer import Timer
 
 HOST = "127.0.0.1"
+MAX_PORT = 65_535
 BACKLOG = 1024
 ORPHAN_CHECK_S = 2.0
 
@@ -88,6 +89,8 @@ class Connection(asyncio.Protocol):  # its public methods are asyncio's and http
         self._target += url
 
     def on_message_complete(self) -> None:  # noqa: D102
+        if self._parser.should_upgrade():
+            return  # refused in `data_received`
         answer = partial(
             self._answer,
             self._parser.get_method(),
@@ -147,9 +150,11 @@ class Connection(asyncio.Protocol):  # its public methods are asyncio's and http
         if not keep_alive:
             self._transport.close()
             return
-        self._busy = False
         if self._waiting:
-            self._waiting.popleft()()
+            # not from within: a thousand pipelined requests would nest as deep
+            asyncio.get_running_loop().call_soon(self._waiting.popleft())
+        else:
+            self._busy = False
 
     def _reject(self, status: int, reason: str, text: str) -> None:
         refusal = wire.refuse(status, reason, text, close=True)
@@ -185,16 +190,27 @@ class Control:
         except (CassetteError, LatencyError, OSError) as error:
             return {"error": type(error).__name__, "message": str(error)}
 
+    async def _listen(self, stage: Stage, script: Script, port: int) -> int:
+        if not 0 <= port <= MAX_PORT:  # uvloop would take it modulo 65,536
+            raise OSError(f"port {port}: expected 0 to {MAX_PORT}")
+        listener = await self._loop.create_server(partial(Connection, stage, script), HOST, port, backlog=BACKLOG)
+        stage.listeners.append(listener)
+        number: int = listener.sockets[0].getsockname()[1]
+        return number
+
     async def _load(self, path: Path, latency: Latency, port: int) -> dict[str, Any]:
         cassette = load(path)
         stage = Stage(self._timer)
         ports: dict[str, int] = {}
-        for origin, script in scripts(cassette, latency):
-            stage.scripts.append(script)
-            listener = await self._loop.create_server(partial(Connection, stage, script), HOST, port, backlog=BACKLOG)
-            stage.listeners.append(listener)
-            ports[origin] = listener.sockets[0].getsockname()[1]
-            port = port and port + 1
+        try:
+            for origin, script in scripts(cassette, latency):
+                stage.scripts.append(script)
+                ports[origin] = await self._listen(stage, script, port)
+                port = port and port + 1
+        except BaseException:
+            for listener in stage.listeners:
+                listener.close()
+            raise
         self._stages.append(stage)
         # what was loaded stays: collections need not look at it again
         gc.collect()

@@ -55,10 +55,12 @@ class Timer:
     def _fire(self) -> None:
         self._armed_ns = None
         heap = self._heap
-        while heap and heap[0][0] <= time.monotonic_ns():
-            heapq.heappop(heap)[2]()
-        if heap and (self._armed_ns is None or heap[0][0] < self._armed_ns):
-            self._arm(heap[0][0])
+        try:
+            while heap and heap[0][0] <= time.monotonic_ns():
+                heapq.heappop(heap)[2]()
+        finally:  # a call that fails must not stop the others
+            if heap and (self._armed_ns is None or heap[0][0] < self._armed_ns):
+                self._arm(heap[0][0])
 
 
 class _LoopAlarm:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -49,8 +50,9 @@ def plain(interaction: Interaction) -> bytes:
     encoding = _encoding(interaction)
     if encoding == "gzip" and interaction.body.startswith(_GZIP_MAGIC):
         return gzip.decompress(interaction.body)
-    if encoding == "deflate" and _inflates(interaction.body):
-        return zlib.decompress(interaction.body)
+    if encoding == "deflate":
+        inflated = _inflated(interaction.body)
+        return interaction.body if inflated is None else inflated
     return interaction.body
 
 
@@ -66,7 +68,14 @@ def refuse(status: int, reason: str, text: str, *, close: bool = False) -> Wire:
 def _head(status: int, reason: str, headers: list[tuple[str, str]]) -> bytes:
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers), "", ""]
     # header bytes outside ASCII were read as Latin-1 by the recording client, or were UTF-8 to begin with
-    return "\r\n".join(lines).encode("latin-1", "replace")
+    return b"\r\n".join(map(_received, lines))
+
+
+def _received(line: str) -> bytes:
+    try:
+        return line.encode("latin-1")
+    except UnicodeEncodeError:
+        return line.encode("utf-8", "surrogateescape")
 
 
 def _encoding(interaction: Interaction) -> str:
@@ -82,9 +91,9 @@ def _encoded(body: bytes, encoding: str) -> tuple[bytes, str]:
         # mtime 0 makes the same bytes at each load
         return gzip.compress(body, _GZIP_LEVEL, mtime=0), "gzip"
     if encoding == "deflate":
-        return (body if _inflates(body) else zlib.compress(body)), "deflate"
+        return (zlib.compress(body) if _inflated(body) is None else body), "deflate"
     # br and zstd: left as they are; a body that reads as text was decoded by the recording client
-    return body, "" if _is_text(body) else encoding
+    return body, "" if body and _is_text(body) else encoding
 
 
 def _is_text(body: bytes) -> bool:
@@ -95,9 +104,12 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
-def _inflates(body: bytes) -> bool:
-    try:
-        zlib.decompress(body)
-    except zlib.error:
-        return False
-    return True
+def _inflated(body: bytes) -> bytes | None:
+    """The body inflated, with zlib's header or, as some servers send it, without; None where it isn't deflated."""
+    for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
+        unpacker = zlib.decompressobj(bits)
+        with suppress(zlib.error):
+            inflated = unpacker.decompress(body)
+            if unpacker.eof and not unpacker.unused_data:  # the start of a text may pass for a whole stream
+                return inflated
+    return None
