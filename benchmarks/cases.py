@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workloads.catalog import ALL
-from workloads.model import COLD, How, Variant, Workload
+from workloads.model import COLD, WARM, How, Variant, Workload
 
 TIERS = ("smoke", "default", "full")
 DEFAULT_START_METHOD = "forkserver"
@@ -25,23 +25,28 @@ class Tier:
     latency        how fast the cassettes are played
     workers        numbers of workers
     rounds         at least, at most, and the seconds to fill
-    start_methods  whether all of them are compared
+    start_methods  the workloads with which all of them are compared
     parsers        whether the other parsers are run with the variants beside the first
-    cold_most      cold process pools of more workers are left out: a start takes over a second
+    sparing        no more of each kind than tells something: a cold pool at one number of workers (processes the
+                   fewest, whose start takes longest; others the most), and a warm one however it was started
     """
 
     latency: str
     workers: tuple[int, ...]
     rounds: tuple[int, int, float]
-    start_methods: bool
+    start_methods: tuple[str, ...]
     parsers: bool
-    cold_most: int
+    sparing: bool
 
 
 SETTINGS = {
-    "smoke": Tier("scale:0.1", (2,), (2, 5, 0.1), start_methods=False, parsers=False, cold_most=2),
-    "default": Tier("recorded", (2, 8), (3, 10, 0.9), start_methods=True, parsers=False, cold_most=2),
-    "full": Tier("recorded", (2, 4, 8), (5, 30, 5.0), start_methods=True, parsers=True, cold_most=8),
+    "smoke": Tier("scale:0.1", (2,), (2, 5, 0.1), start_methods=(), parsers=False, sparing=True),
+    "default": Tier(
+        "recorded", (2, 8), (3, 10, 0.6), start_methods=("hn_items", "primes"), parsers=False, sparing=True
+    ),
+    "full": Tier(
+        "recorded", (2, 4, 8), (5, 30, 5.0), start_methods=("hn_items", "quotes", "primes"), parsers=True, sparing=False
+    ),
 }
 LIVE_ROUNDS = (3, 3, 0.0)
 
@@ -81,15 +86,20 @@ def cases(tier: str, workers: tuple[int, ...] | None, *, live: bool) -> Iterator
         for variant in workload.variants:
             for how in _ways(workload, variant, numbers, settings):
                 for lifecycle in variant.lifecycles or (None,):
-                    if lifecycle == COLD and how.start_method and how.workers > settings.cold_most:
+                    if settings.sparing and _spared(how, lifecycle, numbers):
                         continue
                     for parser in _parsers(workload, variant, settings):
                         yield Case(workload, variant, how, lifecycle, parser)
 
 
+def _spared(how: How, lifecycle: str | None, workers: tuple[int, ...]) -> bool:
+    if lifecycle == COLD:
+        return how.workers != (min(workers) if how.start_method else max(workers))
+    return lifecycle == WARM and how.start_method not in (None, DEFAULT_START_METHOD)
+
+
 def _ways(workload: Workload, variant: Variant, workers: tuple[int, ...], settings: Tier) -> Iterator[How]:
-    # a control's ideal is the same whichever way its processes start
-    compared = settings.start_methods and workload.ideal is None and variant.name == "processes"
+    compared = workload.name in settings.start_methods and variant.name == "processes"
     for number in workers if variant.workers else (1,):
         for method in _start_methods(variant, compared and number == START_METHOD_WORKERS):
             yield How(number, method)
