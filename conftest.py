@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.cases import SETTINGS, TIERS, cases
+from workloads.catalog import ALL
 from workloads.model import Recorded, Workload
 
 ROOT = Path(__file__).parent
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parent
 
 def _numbers(text: str) -> tuple[int, ...]:
     try:
-        numbers = tuple(int(number) for number in text.split(","))
+        numbers = tuple(dict.fromkeys(int(number) for number in text.split(",")))
     except ValueError:
         numbers = ()
     if not numbers or min(numbers) < 1 or max(numbers) > 256:
@@ -41,6 +42,16 @@ def pytest_addoption(parser):
         metavar="N,N",
         help="How many workers the pooled variants have, instead of the tier's numbers.",
     )
+
+
+def pytest_configure(config):
+    """A stand-in for nothing would leave the live site to be asked."""
+    known = {workload.http.cassette for workload in ALL if workload.http}
+    for text in config.getoption("origin"):
+        if (name := text.partition("=")[0]) not in known:
+            raise pytest.UsageError(
+                f"--origin {text!r}: {name!r} is none of the recordings: {', '.join(sorted(known))}"
+            )
 
 
 def pytest_generate_tests(metafunc):

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: laptime race results.json --format markdown",
     )
     show.add_argument("file", type=Path, metavar="FILE")
-    show.add_argument("--format", choices=("table", "markdown"), default="table")
+    show.add_argument("--format", choices=("table", "markdown", "overview"), default="table")
     show.set_defaults(command=_race)
     return parser
 
@@ -132,9 +132,12 @@ def _race(options: argparse.Namespace) -> int:
     return OK
 
 
+_MARKDOWN = {"markdown": tables.markdown, "overview": tables.overview}
+
+
 def _shown(found: Sequence[race.Race], layout: str) -> str:
-    if layout == "markdown":
-        return tables.markdown(found)
+    if layout in _MARKDOWN:
+        return _MARKDOWN[layout](found)
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((120, 24)).columns
     return tables.terminal(found, width=width, color=color).lstrip("\n")

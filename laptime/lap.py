@@ -9,7 +9,7 @@ exactly those that the work asks for, raises, and then no timing of the benchmar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from statistics import median
@@ -108,11 +108,14 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
             benchmark.pedantic(
                 timed, setup=timed.prepare, teardown=timed.judge, rounds=rounds.fit(round_s), iterations=1
             )
-    except BaseException:
+    except BaseException as error:
         # Ctrl-C too: rounds cut short are no result (pytest-benchmark itself looks at `Exception` only)
         benchmark.has_error = True
-        if lap.stage is not None:
-            lap.stage.ensure_alive()  # where the server died, that is the news, and not what it led to
+        if lap.stage is not None and isinstance(error, Exception):
+            # a server that died, or a request that it does not know, is the news: not what that led the work to raise
+            unmatched = lap.stage.end().unmatched
+            if unmatched and not isinstance(error, AssertionError):
+                raise WrongRequests(_not_recorded(unmatched)) from error
         raise
     gil.append(machine.gil())
     walls = list(benchmark.stats.stats.data)
@@ -122,8 +125,8 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
         gil=gil,
         affinity_cpus=machine.affinity_cpus(),
         cpu_quota=machine.cpu_quota(),
-        rounds={"wall_s": walls, **timed.figures()},
-        parallelism=median(cpu / wall for cpu, wall in zip(timed.cpu_s, walls, strict=True)),
+        rounds={"wall_s": walls, **timed.figures(len(walls))},
+        parallelism=median(cpu / wall for cpu, wall in zip(timed.cpu_s, walls, strict=False)),
         peak_pss_bytes=peak_pss_bytes,
     )
     if lap.stage is not None:
@@ -196,16 +199,17 @@ class _Round:
         answer, self._answer = self._answer, None
         self._lap.check(answer)
 
-    def figures(self) -> dict[str, list[float] | list[int]]:
-        figures: dict[str, list[float] | list[int]] = {"cpu_s": self.cpu_s, "switches": self.switches}
+    def figures(self, rounds: int) -> dict[str, list[float] | list[int]]:
+        # no more than were timed: --benchmark-cprofile runs the work once again
+        figures: dict[str, list[float] | list[int]] = {"cpu_s": self.cpu_s[:rounds], "switches": self.switches[:rounds]}
         if self._lap.stage is not None:
-            figures |= {"requests": self.requests, "pass": self.passes}
+            figures |= {"requests": self.requests[:rounds], "pass": self.passes[:rounds]}
         return figures
 
 
 def check_requests(served: Served, expected: Mapping[str, int]) -> None:
     """Raise `WrongRequests` where a round's requests differ from those expected."""
-    problems = [f"not in the cassette: {', '.join(dict.fromkeys(served.unmatched))}"] if served.unmatched else []
+    problems = [_not_recorded(served.unmatched)] if served.unmatched else []
     names = sorted({*served.requests, *expected})
     surplus = {name: served.requests.get(name, 0) - expected.get(name, 0) for name in names}
     missing = -sum(count for count in surplus.values() if count < 0)
@@ -219,6 +223,10 @@ def check_requests(served: Served, expected: Mapping[str, int]) -> None:
             f"the replay served {sum(served.requests.values())} of {sum(expected.values())} expected requests: "
             + "; ".join(problems)
         )
+
+
+def _not_recorded(unmatched: Sequence[str]) -> str:
+    return f"not in the cassette: {', '.join(dict.fromkeys(unmatched))}"
 
 
 def _some(surplus: Mapping[str, int], sign: int, most: int = 3) -> str:

@@ -14,6 +14,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 import psutil
@@ -104,9 +105,11 @@ def _switches(process: psutil.Process) -> int:
         return int(counts.voluntary + counts.involuntary)
     total = 0
     try:
-        for task in os.scandir(f"/proc/{process.pid}/task"):
-            with open(f"{task.path}/status", "rb") as status:  # noqa: PTH123 (read twice a round)
-                total += sum(int(line.split()[1]) for line in status if b"ctxt_switches" in line)
+        tasks = list(os.scandir(f"/proc/{process.pid}/task"))
     except OSError as error:
         raise psutil.NoSuchProcess(process.pid) from error
+    for task in tasks:
+        # a thread that ended meanwhile takes no other's with it
+        with suppress(FileNotFoundError, ProcessLookupError), open(f"{task.path}/status", "rb") as status:  # noqa: PTH123
+            total += sum(int(line.split()[1]) for line in status if b"ctxt_switches" in line)
     return total

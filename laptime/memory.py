@@ -11,6 +11,7 @@ import os
 import select
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -59,7 +60,8 @@ class MemorySampler:
         """End the process."""
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
-            stream.close()
+            with suppress(BrokenPipeError):  # it died: what it was told last is still in the buffer
+                stream.close()
         try:
             self._process.wait(5.0)
         except subprocess.TimeoutExpired:

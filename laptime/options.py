@@ -33,7 +33,7 @@ def parse(http: str, latency: str | None, origins: list[str]) -> Options:
     """Read the options' texts. Raises `OptionError` or `LatencyError`."""
     return Options(
         http=http,
-        latency=Latency.parse(latency) if latency else None,
+        latency=None if latency is None else Latency.parse(latency),
         origins=dict(_origin(text) for text in origins),
     )
 

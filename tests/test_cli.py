@@ -284,7 +284,7 @@ def test_a_race_is_a_table(results: Path, monkeypatch: pytest.MonkeyPatch, capsy
     sequential = ["sequential", "2.00", "s", "1.00", "×", "100", "ms", "0.05", "3"]
     assert [threads, sequential] == [row[:9] for row in rows[2:4]]
     assert "primes: up to 200,000 (no HTTP)" in said.out.splitlines()
-    assert "Waiting bound it: sequential computed for 5% of its 2.00 s." in " ".join(said.out.split())
+    assert "Bound by waiting: sequential computed for 5% of its 2.00 s." in " ".join(said.out.split())
     assert ("", False) == (said.err, "test_other" in said.out)
 
 

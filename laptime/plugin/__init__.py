@@ -19,6 +19,7 @@ import pytest
 from laptime import lap as laps
 from laptime import live, machine, options
 from laptime.cassette import CassetteError
+from laptime.memory import SamplerDied
 from laptime.options import RECORD, REPLAY, Options
 from laptime.plugin.discard import Discard
 from laptime.plugin.narrator import Narrator
@@ -81,7 +82,7 @@ def _spawn_without_pytest() -> None:
     than it costs under `-m`, where multiprocessing knows to leave a package's `__main__` alone).
     """
     main = sys.modules["__main__"]
-    if getattr(main, "__spec__", None) is None and Path(getattr(main, "__file__", "") or "").stem in {
+    if getattr(main, "__spec__", None) is None and Path(getattr(main, "__file__", "") or "").name in {
         "pytest",
         "py.test",
     }:
@@ -192,7 +193,7 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
         work = laps.Lap(open, check, lifecycle, stage, requests or {}, info)
         try:
             laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments())
-        except ReplayDied as error:
+        except (ReplayDied, SamplerDied) as error:
             pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
 
     return run

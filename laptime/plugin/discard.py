@@ -42,4 +42,6 @@ class Discard:
         if benchmark is not None:
             benchmark.has_error = True
         if session is not None:
-            session.benchmarks[:] = [bench for bench in session.benchmarks if not bench.has_error]
+            session.benchmarks[:] = [
+                bench for bench in session.benchmarks if not bench.has_error and bench.fullname != item.nodeid
+            ]

@@ -53,9 +53,8 @@ class Narrator:
             return
         self._plan = plan.Plan([item.nodeid for item in laps], self._cached().get(self._setting(), {}))
         guess = "" if self._plan.known else " (a guess: most of it was not timed here before)"
-        terminal.write_line(
-            f"laptime: {len(laps)} benchmarks, {self._setting()}: about {plan.clock(self._plan.left_s())}{guess}"
-        )
+        count = f"{len(laps)} benchmark{'s' if len(laps) > 1 else ''}"
+        terminal.write_line(f"laptime: {count}, {self._setting()}: about {plan.clock(self._plan.left_s())}{guess}")
         if len(laps) == len(session.items) and session.config.get_verbosity() == 0:
             self._narrates = True
             terminal.showfspath = False

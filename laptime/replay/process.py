@@ -91,10 +91,6 @@ class Stage:
         """Start a round: count from nothing, and play recorded pass `pass_number` mod `passes`."""
         self._server.ask(do="begin", stage=self._number, **{"pass": pass_number % self.passes})
 
-    def ensure_alive(self) -> None:
-        """Raise `ReplayDied` where the server's process is gone."""
-        self._server.ensure_alive()
-
     def end(self, *, log: bool = False) -> Served:
         """What was served since `begin`; with its log where that is asked for."""
         answer = self._server.ask(do="end", stage=self._number, log=log)
@@ -165,11 +161,6 @@ class ReplayServer:
             kinds: dict[str, type[Exception]] = {"CassetteError": CassetteError, "LatencyError": LatencyError}
             raise kinds.get(answer["error"], OSError)(answer["message"])
         return answer
-
-    def ensure_alive(self) -> None:
-        """Raise `ReplayDied` where the process is gone."""
-        if self._process.poll() is not None:
-            raise self._died("is gone")
 
     def wait(self) -> NoReturn:
         """Wait for as long as the server lives. Raises `ReplayDied` when it doesn't any more."""

@@ -63,7 +63,7 @@ def races(benchmarks: Iterable[Mapping[str, Any]]) -> list[Race]:
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for benchmark in benchmarks:
         if "workload" in benchmark.get("extra_info", {}):
-            groups.setdefault(str(benchmark["group"]), []).append(benchmark)
+            groups.setdefault(_name(benchmark), []).append(benchmark)
     return [_race(group) for group in groups.values()]
 
 
@@ -71,13 +71,17 @@ def _race(group: Sequence[Mapping[str, Any]]) -> Race:
     first = group[0]["extra_info"]
     entries = [_entry(one, group[0]) for one in group]
     return Race(
-        workload=str(group[0]["group"]),
+        workload=_name(group[0]),
         summary=first.get("summary", ""),
         setting=_setting(first),
         base=entries[0],
         entries=tuple(sorted(entries, key=lambda entry: entry.median_s)),
         cpus=min(first["affinity_cpus"], first["cpu_quota"] or float("inf")),
     )
+
+
+def _name(benchmark: Mapping[str, Any]) -> str:
+    return str(benchmark["group"] or benchmark["extra_info"]["workload"])
 
 
 def _setting(info: Mapping[str, Any]) -> str:
@@ -99,7 +103,7 @@ def _entry(one: Mapping[str, Any], base: Mapping[str, Any]) -> Entry:
         warm=info.get("lifecycle") == "warm",
         reference=bool(info.get("reference")),
         parser=info.get("parser"),
-        ideal=info.get("ideal"),
+        ideal=info.get("ideal") if base["extra_info"].get("ideal") is None else None,
     )
 
 
@@ -122,57 +126,93 @@ def _by_pass(rounds: Mapping[str, Sequence[Any]]) -> dict[int, list[float]]:
     return by_pass
 
 
-def verdict(race: Race) -> list[str]:
-    """Sentences, computed from the figures: what bound the work, and which variant to take."""
-    if any(entry.ideal is not None for entry in race.entries):
-        return _control(race)
-    sentences = [_bound(race)]
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What bound a race's work, and which variants to take.
+
+    computing  the share of its time for which the first variant computed
+    once       for a single run: the pool, if any, is started for it
+    kept       where a pool is kept open from run to run
+    """
+
+    computing: float
+    once: Entry
+    kept: Entry
+
+    @property
+    def bound(self) -> str:
+        """``waiting``, ``computing``, or both."""
+        if self.computing < MOSTLY_WAITING:
+            return "waiting"
+        return "computing" if self.computing > MOSTLY_COMPUTING else "waiting and computing"
+
+
+def advise(race: Race) -> Advice:
+    """Choose among the variants that do the same work: another algorithm or another parser is no variant of it."""
     runners = [entry for entry in race.entries if not entry.reference and entry.parser == race.base.parser]
     once, kept = _choice([entry for entry in runners if not entry.warm], race), _choice(runners, race)
-    if kept.speedup < WORTHWHILE:
-        sentences.append(f"No variant gains 10 % on {race.base.name}: take {race.base.name}.")
-    elif once.speedup < WORTHWHILE:
-        sentences.append(f"For one run take {race.base.name}; with a pool kept open take {_priced(kept)}.")
-    elif kept is once:
-        kept_open = "; keeping a pool open gains nothing more" if any(entry.warm for entry in runners) else ""
-        sentences.append(f"Take {_priced(once)}{kept_open}.")
-    else:
-        sentences.append(f"For one run take {_priced(once)}; with a pool kept open take {_priced(kept)}.")
-    if kept.parallelism > 1 and kept.speedup >= WORTHWHILE:
-        sentences.append(f"{kept.name} kept {kept.parallelism:.1f} of {race.cpus:g} CPUs busy.")
-    sentences += [
-        f"Another parser: {entry.name} is {times(entry.speedup)} {race.base.name}."
+    return Advice(
+        computing=min(race.base.cpu_s / race.base.median_s, 1.0),  # the two clocks differ by a little
+        once=once,
+        kept=kept if kept.warm else once,  # where no pool is better, none is to be kept open
+    )
+
+
+def verdict(race: Race) -> list[str]:
+    """Sentences, computed from the figures: what bound the work, and which variant to take."""
+    if is_control(race):
+        return _control(race)
+    advice, base = advise(race), race.base
+    sentences = [
+        f"Bound by {advice.bound}: {base.name} computed for {advice.computing:.0%} of its {duration(base.median_s)}.",
+        _recommended(race, advice),
+    ]
+    if advice.kept is not base and advice.kept.parallelism > 1:
+        sentences.append(f"{advice.kept.name} kept {advice.kept.parallelism:.1f} of {race.cpus:g} CPUs busy.")
+    return sentences + _beside(race, advice)
+
+
+def is_control(race: Race) -> bool:
+    """Whether the race is one whose outcome is known beforehand."""
+    return any(entry.ideal is not None for entry in race.entries)
+
+
+def _recommended(race: Race, advice: Advice) -> str:
+    base, once, kept = race.base, advice.once, advice.kept
+    if kept is base:
+        return f"No variant gains 10 % on {base.name}: take {base.name}."
+    if kept is once:
+        beside = "; keeping a pool open gains nothing more" if any(entry.warm for entry in race.entries) else ""
+        return f"Take {_priced(once)}{beside}."
+    return (
+        f"For one run take {base.name if once is base else _priced(once)}; with a pool kept open take {_priced(kept)}."
+    )
+
+
+def _beside(race: Race, advice: Advice) -> list[str]:
+    """What else is worth knowing: another parser, another algorithm."""
+    base, kept = race.base, advice.kept
+    parsers = [
+        f"Another parser: {entry.name} is {times(entry.speedup)} {base.name}."
         for entry in race.entries
-        if entry.parser != race.base.parser and entry.warm == race.base.warm
-    ][:1]
-    for entry in race.entries:
-        if entry.reference:
-            best = f" and {times(kept.median_s / entry.median_s)} {kept.name}" if kept is not race.base else ""
-            sentences.append(
-                f"Another algorithm does more than more cores: {entry.name} is {times(entry.speedup)} "
-                f"{race.base.name}{best}, on one core."
-            )
-    return sentences
-
-
-def _bound(race: Race) -> str:
-    base = race.base
-    share = min(base.cpu_s / base.median_s, 1.0)  # the clocks differ by a little
-    if share < MOSTLY_WAITING:
-        what = "Waiting bound it"
-    elif share > MOSTLY_COMPUTING:
-        what = "Computing bound it"
-    else:
-        what = "Waiting and computing bound it together"
-    return f"{what}: {base.name} computed for {share:.0%} of its {duration(base.median_s)}."
+        if entry.parser != base.parser and entry.warm == base.warm
+    ]
+    algorithms = [
+        f"Another algorithm does more than more cores: {entry.name} is {times(entry.speedup)} {base.name}"
+        + (f" and {times(kept.median_s / entry.median_s)} {kept.name}" if kept is not base else "")
+        + ", on one core."
+        for entry in race.entries
+        if entry.reference and entry.median_s < kept.median_s
+    ]
+    return parsers[:1] + algorithms
 
 
 def _choice(entries: Sequence[Entry], race: Race) -> Entry:
-    """The cheapest in CPU of those that are as good as fastest."""
-    if not entries:
-        return race.base
-    fastest = min(entry.median_s for entry in entries)
-    return min((entry for entry in entries if entry.median_s <= fastest * NEAR), key=lambda entry: entry.cpu_s)
+    """The cheapest in CPU of those that are as good as fastest; the first variant where nothing is worthwhile."""
+    worthwhile = [entry for entry in entries if entry.speedup >= WORTHWHILE]
+    fastest = min((entry.median_s for entry in worthwhile), default=0.0)
+    near = [entry for entry in worthwhile if entry.median_s <= fastest * NEAR]
+    return min(near, key=lambda entry: entry.cpu_s, default=race.base)
 
 
 def _priced(entry: Entry) -> str:
@@ -192,6 +232,7 @@ def _control(race: Race) -> list[str]:
 
 def duration(seconds: float) -> str:
     """Three digits and a unit: ``1.23 s``, ``45.6 ms``, ``789 µs``."""
+    seconds = float(f"{seconds:.3g}")
     scales = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
     unit, scale = next(((unit, scale) for unit, scale in scales if abs(seconds) >= scale), ("ns", 1e-9))
     value = seconds / scale
@@ -201,4 +242,5 @@ def duration(seconds: float) -> str:
 
 def times(ratio: float) -> str:
     """``7.8 ×``."""
+    ratio = float(f"{ratio:.3g}")
     return f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.1f} ×" if ratio < 100 else f"{ratio:.0f} ×"

@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from laptime.report.race import Entry, Race, duration, times, verdict
+from laptime.report.race import Entry, Race, advise, duration, is_control, times, verdict
 
 BAR_WIDTH = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -24,6 +24,8 @@ def terminal(races: Sequence[Race], *, width: int, color: bool) -> str:
         force_terminal=color,
         no_color=not color,
         highlight=False,
+        markup=False,
+        emoji=False,
         legacy_windows=False,
     )
     for race in races:
@@ -41,14 +43,43 @@ def markdown(races: Sequence[Race]) -> str:
     blocks = []
     for race in races:
         rows = [f"| {' | '.join(_HEADINGS)} |", "|---|" + "---:|" * (len(_HEADINGS) - 1)]
-        rows += [f"| {' | '.join(_cells(entry))} |" for entry in race.entries]
+        rows += [_row(_cells(entry)) for entry in race.entries]
         blocks.append("\n".join([f"**{_title(race)}**", "", *rows, "", " ".join(verdict(race))]))
     return "\n\n".join(blocks) + "\n"
 
 
+def overview(races: Sequence[Race]) -> str:
+    """One line for each race, controls left out, as Markdown: what bound it, and what to take."""
+    rows = [
+        "| work | bound by | first variant | for one run take | with a pool kept open take |",
+        "|---|---|---:|---|---|",
+    ]
+    for race in races:
+        if not is_control(race):
+            advice = advise(race)
+            cells = (
+                f"**{race.workload}**: {race.summary}",
+                f"{advice.bound} ({advice.computing:.0%} computing)",
+                f"{race.base.name} {duration(race.base.median_s)}",
+                _taken(advice.once),
+                _taken(advice.kept),
+            )
+            rows.append(_row(cells))
+    return "\n".join(rows) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    escaped = (cell.replace("|", r"\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def _taken(entry: Entry) -> str:
+    return f"`{entry.name}` {duration(entry.median_s)}, **{times(entry.speedup)}**"
+
+
 _HEADINGS = ("variant", "median", "speed-up", "CPU", "parallel", "rounds")
 _LEFT = ("variant", "time")
-_FEWEST = 5
+_FEWEST = 3
 _ANY = 1000
 
 
