@@ -40,9 +40,9 @@ class Tier:
 
 
 SETTINGS = {
-    "smoke": Tier("scale:0.1", (2,), (2, 5, 0.1), start_methods=(), parsers=False, sparing=True),
+    "smoke": Tier("scale:0.1", (2,), (2, 3, 0.05), start_methods=(), parsers=False, sparing=True),
     "default": Tier(
-        "recorded", (2, 8), (3, 10, 0.6), start_methods=("hn_items", "primes"), parsers=False, sparing=True
+        "recorded", (2, 8), (3, 10, 0.9), start_methods=("hn_items", "primes"), parsers=False, sparing=True
     ),
     "full": Tier(
         "recorded", (2, 4, 8), (5, 30, 5.0), start_methods=("hn_items", "quotes", "primes"), parsers=True, sparing=False

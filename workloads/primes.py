@@ -18,7 +18,9 @@ from workloads.model import COLD, WARM, How, Recorded, Variant, Workload, digest
 FIRST = 10
 LIMITS = {"smoke": 20_000, "default": 200_000, "full": 2_500_000}
 CHUNKS_PER_WORKER = 32
-"""So many that the last one to end keeps the others waiting for about 1/32 of their time at most."""
+"""At most so many: the last one to end then keeps the others waiting for about 1/32 of their time at most."""
+CHUNK_COST = 200_000**1.5 / 8
+"""No less to a chunk than this (see `chunks`), about 15 ms: handing one to a process costs about half a millisecond."""
 SHOWN = 10
 
 
@@ -60,8 +62,8 @@ def chunks(work: Numbers, workers: int) -> list[range]:
 
     Most of the time goes into the primes, whose cost grows as √n: up to n it comes to about n^1.5.
     """
-    count = workers * CHUNKS_PER_WORKER
     span = max(work.limit - FIRST, 0)
+    count = max(workers, min(workers * CHUNKS_PER_WORKER, round(span**1.5 / CHUNK_COST)))
     bounds = [FIRST + round(span * (number / count) ** (2 / 3)) for number in range(count + 1)]
     return [range(low, high) for low, high in pairwise(bounds) if low < high]
 

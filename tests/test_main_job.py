@@ -1,0 +1,47 @@
+"""The main job as a person runs it, truly timed: it has the machine to itself, and no figure decides anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIMIT_S = 300
+FIGURES = {"wall_s", "cpu_s", "switches"}
+
+
+@pytest.mark.serial
+def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
+    """Every benchmark is timed and stored with all its figures, round by round, and each workload has its verdict."""
+    results = tmp_path / "results.json"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = (sys.executable, "-m", "pytest", "--benchmark-only", "--tier", "smoke", "-p", "no:cacheprovider")
+    done = subprocess.run(
+        (*command, f"--benchmark-json={results}"),
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
+    stored = json.loads(results.read_text())["benchmarks"]
+    assert f"{len(stored)}/{len(stored)}  " in done.stdout
+    for one in stored:
+        info, rounds = one["extra_info"], one["extra_info"]["rounds"]
+        expected = FIGURES | ({"requests", "pass"} if info["http"] else set())
+        assert expected == set(rounds), one["name"]
+        assert {len(one["stats"]["data"])} == {len(figures) for figures in rounds.values()}, one["name"]
+        assert one["stats"]["data"] == rounds["wall_s"], one["name"]
+        assert (info["workload"], "smoke") == (one["group"], info["tier"])
+        assert min(rounds["cpu_s"]) >= 0
+        assert info["http"] is None or "scale:0.1" == info["latency"]
+        assert info["peak_pss_bytes"] or sys.platform != "linux"
+    for workload in dict.fromkeys(one["group"] for one in stored):
+        assert f"\n{workload}: " in done.stdout
