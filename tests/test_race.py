@@ -186,7 +186,7 @@ def test_both():
     """What does half of each is said to."""
     assert [
         "Bound by waiting and computing: sequential computed for 50% of its 1.00 s.",
-        "Take threads-cold (500 ms, 2.00 ×, 490 ms of CPU); keeping a pool open gains nothing more.",
+        "Take threads-cold (500 ms, 2.00 ×, 490 ms of CPU); keeping a pool open gains less than 10 % more.",
     ] == sentences(
         benchmark("sequential", 1.0, 0.5),
         benchmark("threads-cold", 0.5, 0.49),

@@ -132,7 +132,7 @@ class Advice:
 
     computing  the share of its time for which the first variant computed
     once       for a single run: the pool, if any, is started for it
-    kept       where a pool is kept open from run to run
+    kept       where a pool is kept open from run to run, if that gains 10 % more
     """
 
     computing: float
@@ -154,7 +154,7 @@ def advise(race: Race) -> Advice:
     return Advice(
         computing=min(race.base.cpu_s / race.base.median_s, 1.0),  # the two clocks differ by a little
         once=once,
-        kept=kept if kept.warm else once,  # where no pool is better, none is to be kept open
+        kept=kept if kept.warm and kept.median_s * NEAR < once.median_s else once,
     )
 
 
@@ -182,7 +182,7 @@ def _recommended(race: Race, advice: Advice) -> str:
     if kept is base:
         return f"No variant gains 10 % on {base.name}: take {base.name}."
     if kept is once:
-        beside = "; keeping a pool open gains nothing more" if any(entry.warm for entry in race.entries) else ""
+        beside = "; keeping a pool open gains less than 10 % more" if any(entry.warm for entry in race.entries) else ""
         return f"Take {_priced(once)}{beside}."
     return (
         f"For one run take {base.name if once is base else _priced(once)}; with a pool kept open take {_priced(kept)}."
