@@ -21,7 +21,7 @@ from workloads.model import WARM, How, Recorded, Variant, Workload
 WAIT_S = 0.02
 SPIN_LOOPS = 200_000
 """About 5 ms of pure Python."""
-NOOP_CALLS = 100_000
+NOOP_CALLS = 500_000
 ITEMS = {"smoke": 8, "default": 16, "full": 64}
 
 

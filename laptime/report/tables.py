@@ -62,7 +62,7 @@ def overview(races: Sequence[Race]) -> str:
                 f"{advice.bound} ({advice.computing:.0%} computing)",
                 f"{race.base.name} {duration(race.base.median_s)}",
                 _taken(advice.once),
-                _taken(advice.kept),
+                "the same" if advice.kept is advice.once else _taken(advice.kept),
             )
             rows.append(_row(cells))
     return "\n".join(rows) + "\n"
