@@ -86,13 +86,18 @@ class Site:
     answers: Answers
 
     def check(self, work: object) -> Callable[[Any], None]:
-        """A check of answers to this work: against the recording, or, live, against the first answer."""
-        if self.live:
-            return self._check_live
+        """A check of answers to this work: against the right one, or, live, against the first."""
+        return self._check_live if self.live else self._check(self._expected(work))
+
+    def summary(self, work: object) -> str | None:
+        """The right answer in one line; None live, where nobody knows it."""
+        return None if self.live else self.workload.describe(self._expected(work))
+
+    def _expected(self, work: object) -> Any:
         key = (self.workload.name, work)
         if key not in self.answers.expected:
             self.answers.expected[key] = self.workload.expected(work, self.recorded)
-        return self._check(self.answers.expected[key])
+        return self.answers.expected[key]
 
     def _check(self, expected: object) -> Callable[[Any], None]:
         describe = self.workload.describe

@@ -25,6 +25,7 @@ def test_variant(case, tier, site, lap, laptime_options, usable_cpus):
         "tier": tier,
         "http": laptime_options.http if workload.http else None,
         "reference": variant.reference,
+        "answer": site.summary(work),
     }
     if workload.ideal and variant is not workload.variants[0]:
         info["ideal"] = workload.ideal(work, variant.name, case.how.workers, usable_cpus)

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
 import sys
-from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
 
+from laptime import child
+
 SAMPLE_INTERVAL_S = 0.005
 ANSWER_LIMIT_S = 10.0
+STOP_LIMIT_S = 5.0
 
 
 class SamplerDied(Exception):
@@ -30,15 +30,7 @@ class MemorySampler:
     """A handle on the sampling process; a context manager that leaves nothing behind."""
 
     def __init__(self) -> None:
-        here = str(Path(__file__).parents[1])
-        paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
-        self._process = subprocess.Popen(
-            (sys.executable, "-m", "laptime.memory", str(os.getpid())),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            start_new_session=True,
-        )
+        self._process = child.start((sys.executable, "-m", "laptime.memory", str(os.getpid())))
 
     @property
     def pid(self) -> int:
@@ -58,15 +50,7 @@ class MemorySampler:
 
     def close(self) -> None:
         """End the process."""
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            with suppress(BrokenPipeError):  # it died: what it was told last is still in the buffer
-                stream.close()
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        child.end(self._process, STOP_LIMIT_S)
 
     def __enter__(self) -> Self:
         return self

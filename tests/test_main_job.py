@@ -43,5 +43,8 @@ def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
         assert min(rounds["cpu_s"]) >= 0
         assert info["http"] is None or "scale:0.1" == info["latency"]
         assert info["peak_pss_bytes"] or sys.platform != "linux"
+    assert "primes (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, …, " in next(
+        one["extra_info"]["answer"] for one in stored if one["group"] == "primes"
+    )
     for workload in dict.fromkeys(one["group"] for one in stored):
         assert f"\n{workload}: " in done.stdout

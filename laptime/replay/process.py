@@ -15,13 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, NoReturn, Self
 
+from laptime import child
 from laptime.cassette import CassetteError, load
 from laptime.replay import wire
 from laptime.replay.latency import Latency, LatencyError
@@ -111,14 +111,7 @@ class ReplayServer:
 
     def __init__(self) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
-        self._process = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=_environment(),
-            start_new_session=True,  # Ctrl-C is for the session, which then closes its input
-        )
+        self._process = child.start(COMMAND, self._stderr)
         self._answers = b""
         try:
             self._read(START_LIMIT_S, "never became ready")
@@ -169,16 +162,7 @@ class ReplayServer:
 
     def close(self) -> None:
         """End the process: ask, then insist."""
-        process = self._process
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with suppress(BrokenPipeError):
-                    stream.close()
-        try:
-            process.wait(STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        child.end(self._process, STOP_LIMIT_S)
         self._stderr.close()
 
     def __enter__(self) -> Self:
@@ -217,10 +201,3 @@ class ReplayServer:
             self._stderr.seek(0)
             said = self._stderr.read()[-_STDERR_TAIL:].decode(errors="replace").strip()
         return ReplayDied(f"the replay server {complaint} ({how}). Its own words:\n{said or '(none)'}")
-
-
-def _environment() -> dict[str, str]:
-    # the parent may have found laptime on a path of its own (pytest's `pythonpath`, say)
-    here = str(Path(__file__).parents[2])
-    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
