@@ -405,3 +405,9 @@ def test_a_duration_has_three_digits_and_a_unit(seconds, text):
 def test_a_ratio_has_three_digits(ratio, text):
     """Or two behind the point, below one."""
     assert text == times(ratio)
+
+
+def test_a_race_of_one_recommends_nothing():
+    """Where only one variant ran, its verdict is what bound it."""
+    (only,) = races([benchmark("sequential", 1.0, 0.05)])
+    assert ["Bound by waiting: sequential computed for 5% of its 1.00 s."] == verdict(only)

@@ -164,9 +164,11 @@ def verdict(race: Race) -> list[str]:
         return _control(race)
     advice, base = advise(race), race.base
     sentences = [
-        f"Bound by {advice.bound}: {base.name} computed for {advice.computing:.0%} of its {duration(base.median_s)}.",
-        _recommended(race, advice),
+        f"Bound by {advice.bound}: {base.name} computed for {advice.computing:.0%} of its {duration(base.median_s)}."
     ]
+    if len(race.entries) == 1:
+        return sentences  # nobody to race against
+    sentences.append(_recommended(race, advice))
     if advice.kept is not base and advice.kept.parallelism > 1:
         sentences.append(f"{advice.kept.name} kept {advice.kept.parallelism:.1f} of {race.cpus:g} CPUs busy.")
     return sentences + _beside(race, advice)
