@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from laptime import cassette
-from laptime.cassette import CassetteError, Interaction, Timing, load, sidecar_path
+from laptime.cassette import CassetteError, Interaction, Timing, _load, load, sidecar_path
 from tests.support import (
     HANG_LIMIT_S,
     SITE,
@@ -311,7 +310,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
     """Its size is looked at first: the message has both sizes, and what to do."""
     path = tmp_path / "large.yaml"
     path.write_bytes(b"\xff" * (3 * 2**20))  # it would not parse
-    monkeypatch.setattr(cassette, "MAX_FILE_BYTES", 2 * 2**20)
+    monkeypatch.setattr(_load, "MAX_FILE_BYTES", 2 * 2**20)
     assert f"{path}: 3 MiB; a cassette is at most 2 MiB. Record fewer requests in one file." == refusal(path)
 
 
@@ -319,7 +318,7 @@ def test_a_side_car_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: p
     """The limit is that of any file."""
     path = write_cassette(tmp_path / "a.yaml", *PAIR)
     sidecar_path(path).write_bytes(b" " * (3 * 2**20))
-    monkeypatch.setattr(cassette, "MAX_FILE_BYTES", 2 * 2**20)
+    monkeypatch.setattr(_load, "MAX_FILE_BYTES", 2 * 2**20)
     assert f"{sidecar_path(path)}: 3 MiB" in refusal(path)
 
 
