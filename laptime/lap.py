@@ -20,7 +20,7 @@ from laptime.measure import Meter, Reading
 from laptime.memory import MemorySampler
 from laptime.replay import Served, Stage
 
-COLD, WARM = "cold", "warm"
+WARM = "warm"
 
 
 class WrongRequests(AssertionError):

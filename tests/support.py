@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,11 @@ HANG_LIMIT_S = 60.0
 """How long a test waits for what should come at once: only a hang takes so long."""
 SITE = "http://site.test"
 PASSES = 5
+
+
+def outside_pytest() -> dict[str, str]:
+    """The environment without what this pytest, or xdist, tells its own workers: for a pytest within a test."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
 def timing(

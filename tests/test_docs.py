@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import outside_pytest
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     "README.md",
@@ -62,7 +64,7 @@ def copy(tmp_path: Path) -> Path:
 def run(command: str, directory: Path, options: str = FAST) -> subprocess.CompletedProcess[str]:
     """As a person would type it, with this interpreter's commands first on the path."""
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        **outside_pytest(),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "PYTHONPATH": os.pathsep.join((str(directory), str(ROOT))),
         "PYTEST_ADDOPTS": options,

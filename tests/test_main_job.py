@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support import outside_pytest
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 300
@@ -19,12 +20,11 @@ FIGURES = {"wall_s", "cpu_s", "switches"}
 def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
     """Every benchmark is timed and stored with all its figures, round by round, and each workload has its verdict."""
     results = tmp_path / "results.json"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     command = (sys.executable, "-m", "pytest", "--benchmark-only", "--tier", "smoke", "-p", "no:cacheprovider")
     done = subprocess.run(
         (*command, f"--benchmark-json={results}"),
         cwd=ROOT,
-        env=environment,
+        env=outside_pytest(),
         text=True,
         capture_output=True,
         timeout=LIMIT_S,

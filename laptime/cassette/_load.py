@@ -20,7 +20,7 @@ def sidecar_path(path: Path) -> Path:
 def load(path: Path) -> Cassette:
     """Read and validate a cassette and, where it exists, its side-car.
 
-    Raises `CassetteError`. The time of loading 1,000 interactions is 0.4 s with libyaml.
+    Raises `CassetteError`. A thousand small interactions take 0.2 s where PyYAML has libyaml.
     """
     raw = _read(path)
     sha256 = hashlib.sha256(raw).hexdigest()
