@@ -9,7 +9,7 @@ exactly those that the work asks for, raises, and then no timing of the benchmar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from statistics import median
@@ -113,9 +113,9 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
         benchmark.has_error = True
         if lap.stage is not None and isinstance(error, Exception):
             # a server that died, or a request that it does not know, is the news: not what that led the work to raise
-            unmatched = lap.stage.end().unmatched
-            if unmatched and not isinstance(error, AssertionError):
-                raise WrongRequests(_not_recorded(unmatched)) from error
+            served = lap.stage.end()
+            if (served.unmatched or served.refused) and not isinstance(error, AssertionError):
+                raise WrongRequests("; ".join(_not_answered(served))) from error
         raise
     gil.append(machine.gil())
     walls = list(benchmark.stats.stats.data)
@@ -209,7 +209,7 @@ class _Round:
 
 def check_requests(served: Served, expected: Mapping[str, int]) -> None:
     """Raise `WrongRequests` where a round's requests differ from those expected."""
-    problems = [_not_recorded(served.unmatched)] if served.unmatched else []
+    problems = _not_answered(served)
     names = sorted({*served.requests, *expected})
     surplus = {name: served.requests.get(name, 0) - expected.get(name, 0) for name in names}
     missing = -sum(count for count in surplus.values() if count < 0)
@@ -225,8 +225,9 @@ def check_requests(served: Served, expected: Mapping[str, int]) -> None:
         )
 
 
-def _not_recorded(unmatched: Sequence[str]) -> str:
-    return f"not in the cassette: {', '.join(dict.fromkeys(unmatched))}"
+def _not_answered(served: Served) -> list[str]:
+    found = {"not in the cassette": served.unmatched, "refused": served.refused}
+    return [f"{what}: {', '.join(dict.fromkeys(notes))}" for what, notes in found.items() if notes]
 
 
 def _some(surplus: Mapping[str, int], sign: int, most: int = 3) -> str:

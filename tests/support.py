@@ -1,18 +1,22 @@
-"""What several tests share: made-up cassettes, and the processes that must not outlive a test."""
+"""What several tests share: made-up cassettes, a client for raw bytes, and processes that must not outlive a test."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
+import requests
 import yaml
+
+from laptime.replay import Latency, ReplayServer, Stage
 
 HANG_LIMIT_S = 60.0
 """How long a test waits for what should come at once: only a hang takes so long."""
@@ -35,7 +39,7 @@ def timing(
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One interaction to write: what is asked, what is answered, and the time of each pass."""
+    """One interaction to write: what is asked (`sent` is its body), what is answered, and the time of each pass."""
 
     uri: str = f"{SITE}/"
     method: str = "GET"
@@ -44,11 +48,12 @@ class Exchange:
     headers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     body: bytes | str = "hello"
     passes: Sequence[Mapping[str, Any]] = (timing(),) * PASSES
+    sent: Any = None
 
     def recorded(self) -> dict[str, Any]:
         """The interaction as vcrpy writes it."""
         return {
-            "request": {"method": self.method, "uri": self.uri, "body": None, "headers": {"Accept": ["*/*"]}},
+            "request": {"method": self.method, "uri": self.uri, "body": self.sent, "headers": {"Accept": ["*/*"]}},
             "response": {
                 "status": {"code": self.status, "message": self.reason},
                 "headers": {name: list(values) for name, values in self.headers.items()},
@@ -58,7 +63,9 @@ class Exchange:
 
     def timed(self) -> dict[str, Any]:
         """The interaction's entry in the side-car."""
-        return {"request": f"{self.method} {self.uri}", "passes": [dict(one) for one in self.passes]}
+        # chunks are given as shares of the body; `bodySize` makes them whole
+        passes = [{"bodySize": sum(size for _, size in one["chunks"]), **one} for one in self.passes]
+        return {"request": f"{self.method} {self.uri}", "passes": passes}
 
 
 def recording(exchanges: Sequence[Exchange]) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def timings(exchanges: Sequence[Exchange]) -> dict[str, Any]:
         "recorded_at": "2026-01-02T03:04:05+00:00",
         "origin": "stand-in",
         "client": "made up",
-        "repeats": PASSES,
+        "repeats": len(exchanges[0].passes) if exchanges else PASSES,
         "interactions": [exchange.timed() for exchange in exchanges],
     }
 
@@ -91,6 +98,81 @@ def write_pair(path: Path, cassette: Mapping[str, Any], sidecar: Mapping[str, An
 def write_cassette(path: Path, *exchanges: Exchange, timed: bool = True) -> Path:
     """Write a valid cassette, with its side-car unless told otherwise."""
     return write_pair(path, recording(exchanges), timings(exchanges) if timed else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Serve a cassette made of some exchanges, each time on a stage of its own; other arguments are those of `load`."""
+
+    server: ReplayServer
+    directory: Path
+
+    def __call__(self, *exchanges: Exchange, latency: str = "recorded", timed: bool = True, **arguments: Any) -> Stage:
+        path = self.directory / f"cassette{len(list(self.directory.glob('*.yaml')))}.yaml"
+        write_cassette(path, *exchanges, timed=timed)
+        return self.server.load(path, Latency.parse(latency), **arguments)
+
+
+@dataclass(slots=True)
+class Wire:
+    """A client without any manners: it sends bytes, and notes when each byte of the answers came."""
+
+    url: str
+    arrivals: list[tuple[int, int]] = field(default_factory=list)
+    data: bytes = b""
+    socket: Any = None
+
+    def __post_init__(self) -> None:
+        host, _, port = self.url.partition("://")[2].partition(":")
+        self.socket = socket.create_connection((host, int(port)), HANG_LIMIT_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def send(self, data: bytes) -> int:
+        """Send bytes; the result is the time just before."""
+        sent_ns = time.monotonic_ns()
+        self.socket.sendall(data)
+        return sent_ns
+
+    def ask(self, *targets: str) -> int:
+        """Send a GET for each target, all in one write; the result is the time just before."""
+        return self.send(b"".join(b"GET %s HTTP/1.1\r\nHost: site.test\r\n\r\n" % one.encode() for one in targets))
+
+    def receive(self, ends: Callable[[bytes], bool]) -> bytes:
+        """Everything that came so far, once it ends the test's way or the server ends the connection."""
+        while not ends(self.data) and (data := self.socket.recv(2**16)):
+            self.data += data
+            self.arrivals.append((time.monotonic_ns(), len(self.data)))
+        return self.data
+
+    def until(self, text: bytes, times: int = 1) -> bytes:
+        """Everything that came so far, once these bytes came so often."""
+        return self.receive(lambda data: data.count(text) >= times)
+
+    def rest(self) -> bytes:
+        """Everything that comes until the server ends the connection."""
+        return self.receive(lambda data: False)
+
+    def arrived_ns(self, position: int) -> int:
+        """When the byte at a position had come."""
+        return next(at_ns for at_ns, length in self.arrivals if length > position)
+
+
+def complete(data: bytes) -> bool:
+    """Whether a response with a Content-Length is whole."""
+    head, found, body = data.partition(b"\r\n\r\n")
+    lengths = [line.partition(b": ")[2] for line in head.split(b"\r\n") if line.startswith(b"Content-Length: ")]
+    return bool(found) and len(body) == int(lengths[0])
+
+
+def bodies(stage: Stage, *targets: str, origin: str | None = None) -> list[str]:
+    """The bodies of the answers to these requests, one after the other on one connection."""
+    with requests.Session() as client:
+        return [client.get(stage.url(origin) + target, timeout=HANG_LIMIT_S).text for target in targets]
 
 
 def contents(directory: Path) -> dict[str, tuple[int, bytes]]:

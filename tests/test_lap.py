@@ -17,6 +17,7 @@ from laptime.measure import Meter
 from laptime.replay import ReplayDied, Served
 
 PEAR, PLUM, FIG = "GET /pear", "GET /plum", "GET /fig"
+NO_HTTP, NO_ROOM = "400 Bad Request: not HTTP/1.1", "503 Service Unavailable: no room"
 THREE = Rounds(3, 3, 0.0)
 BURN_S = 0.01
 
@@ -52,7 +53,7 @@ class MadeUpStage:
     latency = "scale:0.5"
     passes = 2
 
-    def __init__(self, log: Log, served: Iterable[dict[str, int] | Exception] = ()) -> None:
+    def __init__(self, log: Log, served: Iterable[dict[str, int] | Served | Exception] = ()) -> None:
         self._served = chain(served, repeat({PEAR: 1}))
         self._log = log
         self.begun: list[int] = []
@@ -66,7 +67,7 @@ class MadeUpStage:
         served = next(self._served)
         if isinstance(served, Exception):
             raise served
-        return Served(served, [], [])
+        return served if isinstance(served, Served) else Served(served, [], [], [])
 
 
 @pytest.fixture
@@ -296,6 +297,17 @@ def test_wrong_requests_in_any_round_are_an_error(bench, instruments, log, wrong
     assert {} == bench.extra_info
 
 
+@pytest.mark.parametrize("wrong", range(4), ids=["first", "second", "third", "last"])
+def test_what_was_refused_in_any_round_is_an_error(bench, instruments, log, wrong):
+    """Though every request that was expected was served, and the answer be right."""
+    served = [{PEAR: 1}] * wrong + [Served({PEAR: 1}, [], [NO_HTTP], [])]
+    stage = MadeUpStage(log, served)
+    with pytest.raises(WrongRequests, match=f"refused: {NO_HTTP}"):
+        run(bench, Lap(answers(1), is_one, None, stage, {PEAR: 1}), THREE, instruments)
+    assert bench.has_error
+    assert {} == bench.extra_info
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
 @pytest.mark.parametrize("call", [0, 2], ids=["first round", "timed round"])
 def test_whatever_the_work_raises_is_an_error(bench, instruments, error, call):
@@ -380,6 +392,13 @@ def test_disabled_a_wrong_answer_is_an_error(disabled, instruments):
         run(disabled, Lap(answers(0), is_one), THREE, instruments)
 
 
+def test_disabled_what_was_refused_is_an_error(disabled, instruments, log):
+    """As it is where benchmarks are timed."""
+    stage = MadeUpStage(log, [Served({PEAR: 1}, [], [NO_ROOM], [])])
+    with pytest.raises(WrongRequests, match=f"refused: {NO_ROOM}"):
+        run(disabled, Lap(answers(1), is_one, None, stage, {PEAR: 1}), THREE, instruments)
+
+
 def test_disabled_wrong_requests_are_an_error(disabled, instruments, log):
     """And of its requests."""
     stage = MadeUpStage(log, [{}])
@@ -392,7 +411,7 @@ def test_disabled_wrong_requests_are_an_error(disabled, instruments, log):
 
 def test_the_requests_that_were_asked_for_are_right():
     """In whatever order they came."""
-    assert check_requests(Served({PLUM: 2, PEAR: 1}, [], []), Counter({PEAR: 1, PLUM: 2})) is None
+    assert check_requests(Served({PLUM: 2, PEAR: 1}, [], [], []), Counter({PEAR: 1, PLUM: 2})) is None
 
 
 @pytest.mark.parametrize(
@@ -436,5 +455,28 @@ def test_the_requests_that_were_asked_for_are_right():
 def test_requests_that_differ_are_told_with_counts_and_names(served, unmatched, expected, message):
     """What went missing, what came too often, and what was not recorded."""
     with pytest.raises(WrongRequests) as wrong:
-        check_requests(Served(served, unmatched, []), expected)
+        check_requests(Served(served, unmatched, [], []), expected)
+    assert f"the replay {message}" == str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("served", "message"),
+    [
+        (Served({PEAR: 1}, [], [NO_HTTP], []), f"served 1 of 1 expected requests: refused: {NO_HTTP}"),
+        (
+            Served({PEAR: 1}, [], [NO_HTTP, NO_ROOM, NO_HTTP], []),
+            f"served 1 of 1 expected requests: refused: {NO_HTTP}, {NO_ROOM}",
+        ),
+        (
+            Served({}, [FIG], [NO_ROOM], []),
+            "served 0 of 1 expected requests: "
+            f"not in the cassette: GET /fig; refused: {NO_ROOM}; 1 went missing (GET /pear)",
+        ),
+    ],
+    ids=["one", "several kinds", "with what else went wrong"],
+)
+def test_what_was_refused_is_told_with_the_reason(served, message):
+    """Each kind once, in the order in which they came."""
+    with pytest.raises(WrongRequests) as wrong:
+        check_requests(served, {PEAR: 1})
     assert f"the replay {message}" == str(wrong.value)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from statistics import NormalDist, mean, stdev
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from laptime.cassette import Cassette, CassetteError, Timing, load
 from laptime.replay import Latency, LatencyError
-from laptime.replay.latency import Due
+from laptime.replay.latency import JITTER_SIGMA, Due, jittered
 from tests.support import Exchange, write_cassette
 
 MS = 1_000_000  # nanoseconds
@@ -34,6 +40,9 @@ def timing(*, connect: float = 30.0, chunks: tuple[tuple[float, int], ...] = ((0
         ("fixed:50ms", Latency("fixed", 50.0)),
         ("fixed:0.5ms", Latency("fixed", 0.5)),
         ("  recorded\n", Latency("recorded")),
+        ("recorded+jitter:7", Latency("recorded", jitter=7)),
+        ("scale:0.1+jitter:0", Latency("scale", 0.1, 0)),
+        ("fixed:50ms+jitter:-3", Latency("fixed", 50.0, -3)),
     ],
 )
 def test_a_mode_is_read_as_it_is_written(text: str, latency: Latency) -> None:
@@ -47,6 +56,8 @@ def test_a_mode_is_read_as_it_is_written(text: str, latency: Latency) -> None:
         *("", "fast", "RECORDED", "recorded:2", "none:1"),
         *("scale", "scale:", "scale:0", "scale:-1", "scale:x", "scale:nan", "scale:inf", "scale:1e7", "scale:50ms"),
         *("fixed", "fixed:", "fixed:50", "fixed:ms", "fixed:0ms", "fixed:-5ms", "fixed:5s", "fixed:infms"),
+        *("recorded+jitter:", "recorded+jitter:x", "recorded+jitter:1.5", "recorded+jitter", "+jitter:1", "jitter:1"),
+        *("recorded+jitter:1+jitter:2", "recorded+jitter:" + "9" * 5000),
     ],
 )
 def test_any_other_mode_is_refused(text: str) -> None:
@@ -56,7 +67,13 @@ def test_any_other_mode_is_refused(text: str) -> None:
     assert f"latency {text!r}: expected recorded, scale:0.1, fixed:50ms or none" == str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["recorded", "none", "scale:0.1", "scale:3", "fixed:50ms", "fixed:0.25ms"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("recorded", "none", "scale:0.1", "scale:3", "fixed:50ms", "fixed:0.25ms"),
+        *("recorded+jitter:7", "scale:0.1+jitter:0", "fixed:50ms+jitter:-3"),
+    ],
+)
 def test_a_mode_is_shown_as_it_is_written(text: str) -> None:
     """The text of a mode is what one writes on the command line for it."""
     assert text == str(Latency.parse(text))
@@ -66,6 +83,94 @@ def test_a_mode_is_shown_as_it_is_written(text: str) -> None:
 def test_the_text_of_a_mode_is_all_of_it(text: str) -> None:
     """A mode read from the text of another is the same to the last digit: so it travels to the server."""
     assert Latency.parse(text) == Latency.parse(str(Latency.parse(text)))
+
+
+@pytest.mark.parametrize("make", [lambda: Latency.parse("none+jitter:1"), lambda: Latency("none").with_jitter(1)])
+def test_where_nothing_waits_nothing_is_jittered(make: Callable[[], Latency]) -> None:
+    """It is refused, however it is asked for."""
+    with pytest.raises(LatencyError, match=r"^jitter: there are no waits to vary with latency none$"):
+        make()
+
+
+def test_jitter_may_be_put_on_and_taken_off() -> None:
+    """The pace stays."""
+    assert Latency("scale", 0.5, 7) == Latency("scale", 0.5).with_jitter(7)
+    assert Latency("scale", 0.5) == Latency("scale", 0.5, 7).with_jitter(None)
+    assert Latency("none") == Latency("none").with_jitter(None)
+
+
+# Jitter
+
+REQUESTS = [f"GET /items/{number}" for number in range(40)]
+SEEDS = st.integers(-(2**70), 2**70)
+
+
+@given(seed=SEEDS, order=st.permutations(range(12)))
+def test_arrival_order_does_not_change_what_is_drawn(seed: int, order: list[int]) -> None:
+    """The same for the same seed, request, occurrence and round, whatever was drawn before."""
+    asked = [
+        (request, occurrence, number)
+        for request in ("GET /a", "GET /b")
+        for occurrence in range(3)
+        for number in (0, 1)
+    ]
+    drawn = {one: jittered(5, seed, *one) for one in asked}
+    again = {asked[place]: jittered(5, seed, *asked[place]) for place in order}
+    assert drawn == again
+
+
+def test_each_of_them_changes_what_is_drawn() -> None:
+    """Another seed, request, occurrence or round is another draw, as far as there is anything to draw."""
+    first = [jittered(1000, 1, request, 0, 0) for request in REQUESTS]
+    others = [
+        [jittered(1000, 2, request, 0, 0) for request in REQUESTS],
+        [jittered(1000, 1, request, 1, 0) for request in REQUESTS],
+        [jittered(1000, 1, request, 0, 1) for request in REQUESTS],
+        [jittered(1000, 1, request + "?", 0, 0) for request in REQUESTS],
+    ]
+    assert [True] * 4 == [sum(a == b for a, b in zip(first, other, strict=True)) < 5 for other in others]
+
+
+def test_an_occurrence_is_not_a_round() -> None:
+    """Nor is a seed an occurrence: figures that stand side by side don't run together."""
+    assert 4 == len(
+        {jittered(10**6, *key) for key in [(1, "a", 11, 1), (11, "a", 1, 1), (1, "a", 1, 11), (1, "1 a", 1, 1)]}
+    )
+
+
+def test_passes_are_drawn_as_often_as_each_other() -> None:
+    """So the waits are distributed as they were recorded; none is stretched."""
+    draws = [jittered(5, 3, request, occurrence, 0) for request in REQUESTS for occurrence in range(250)]
+    assert {1.0} == {factor for _, factor in draws}
+    counts = Counter(number for number, _ in draws)
+    assert [0, 1, 2, 3, 4] == sorted(counts)
+    assert [True] * 5 == [abs(counts[number] - 2000) < 5 * 40 for number in counts]  # the draws are always the same
+
+
+def test_an_only_pass_is_stretched() -> None:
+    """By a log-normal factor of median 1 that varies as much as sites were found to."""
+    draws = [jittered(1, 3, request, occurrence, 0) for request in REQUESTS for occurrence in range(250)]
+    assert {0} == {number for number, _ in draws}
+    logs = [math.log(factor) for _, factor in draws]
+    assert 0 == pytest.approx(mean(logs), abs=0.01)
+    assert JITTER_SIGMA == pytest.approx(stdev(logs), rel=0.03)
+    quantiles = [NormalDist(0, JITTER_SIGMA).inv_cdf(share) for share in (0.05, 0.25, 0.5, 0.75, 0.95)]
+    found = sorted(logs)
+    assert quantiles == pytest.approx([found[int(share * 10_000)] for share in (0.05, 0.25, 0.5, 0.75, 0.95)], abs=0.02)
+
+
+@given(
+    passes=st.integers(1, 1000),
+    seed=SEEDS,
+    request=st.text(st.characters(codec="utf-8"), max_size=30),
+    occurrence=st.integers(0, 10**9),
+    round_number=st.integers(0, 10**9),
+)
+def test_what_is_drawn_can_be_played(passes: int, seed: int, request: str, occurrence: int, round_number: int) -> None:
+    """One of the passes, and a factor that makes no wait endless or negative; whatever letters the request has."""
+    number, factor = jittered(passes, seed, request, occurrence, round_number)
+    assert 0 <= number < passes
+    assert 0.05 < factor < 20
 
 
 # Due times

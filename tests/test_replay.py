@@ -15,23 +15,31 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import aiohttp
+import brotli
+import httpx
 import psutil
 import pytest
 import requests
+import zstandard
 
 from laptime.cassette import CassetteError, load
-from laptime.replay import Latency, LatencyError, ReplayDied, ReplayServer, Served, Stage, process
+from laptime.replay import Latency, LatencyError, ReplayDied, ReplayServer, Served, Stage, Visit, process
 from tests.support import (
     HANG_LIMIT_S,
     SITE,
     Exchange,
+    Serve,
+    Wire,
+    bodies,
+    complete,
     contents,
     ended,
     is_running,
@@ -40,8 +48,6 @@ from tests.support import (
 )
 
 MS = 1_000_000  # nanoseconds
-
-Serve = Callable[..., Stage]
 
 
 @pytest.fixture(scope="module")
@@ -54,82 +60,12 @@ def server() -> Iterator[ReplayServer]:
 @pytest.fixture
 def serve(server: ReplayServer, tmp_path: Path) -> Serve:
     """Serve a cassette made of these exchanges."""
-
-    def stage(*exchanges: Exchange, latency: str = "recorded", timed: bool = True) -> Stage:
-        path = tmp_path / f"cassette{len(list(tmp_path.glob('*.yaml')))}.yaml"
-        return server.load(write_cassette(path, *exchanges, timed=timed), Latency.parse(latency))
-
-    return stage
+    return Serve(server, tmp_path)
 
 
-class Entry(NamedTuple):
-    """One line of the server's log, in nanoseconds of the monotonic clock."""
-
-    request: str
-    read_ns: int
-    due_ns: int
-    written_ns: int
-    ended_ns: int
-
-
-def log(stage: Stage) -> list[Entry]:
+def log(stage: Stage) -> list[Visit]:
     """What the server says that it did since the round began."""
-    return [Entry(*entry) for entry in stage.end(log=True).log]
-
-
-@dataclass(slots=True)
-class Wire:
-    """A client without any manners: it sends bytes, and notes when each byte of the answers came."""
-
-    url: str
-    arrivals: list[tuple[int, int]] = field(default_factory=list)
-    data: bytes = b""
-    socket: Any = None
-
-    def __post_init__(self) -> None:
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        self.socket = socket.create_connection((host, int(port)), HANG_LIMIT_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-    def send(self, data: bytes) -> int:
-        """Send bytes; the result is the time just before."""
-        sent_ns = time.monotonic_ns()
-        self.socket.sendall(data)
-        return sent_ns
-
-    def ask(self, *targets: str) -> int:
-        """Send a GET for each target, all in one write; the result is the time just before."""
-        return self.send(b"".join(b"GET %s HTTP/1.1\r\nHost: site.test\r\n\r\n" % one.encode() for one in targets))
-
-    def receive(self, ends: Callable[[bytes], bool]) -> bytes:
-        """Everything that came so far, once it ends the test's way or the server ends the connection."""
-        while not ends(self.data) and (data := self.socket.recv(2**16)):
-            self.data += data
-            self.arrivals.append((time.monotonic_ns(), len(self.data)))
-        return self.data
-
-    def until(self, text: bytes, times: int = 1) -> bytes:
-        """Everything that came so far, once these bytes came so often."""
-        return self.receive(lambda data: data.count(text) >= times)
-
-    def rest(self) -> bytes:
-        """Everything that comes until the server ends the connection."""
-        return self.receive(lambda data: False)
-
-    def arrived_ns(self, position: int) -> int:
-        """When the byte at a position had come."""
-        return next(at_ns for at_ns, length in self.arrivals if length > position)
-
-
-def bodies(stage: Stage, *targets: str, origin: str | None = None) -> list[str]:
-    """The bodies of the answers to these requests, one after the other on one connection."""
-    with requests.Session() as client:
-        return [client.get(stage.url(origin) + target, timeout=HANG_LIMIT_S).text for target in targets]
+    return stage.end(log=True).log
 
 
 # Answers
@@ -210,12 +146,82 @@ def test_an_answer_is_the_recorded_one(all_answers: Stage, name: str, client: Ca
     assert (PAGE.encode() if name == "gzip" else body) == answer.body
 
 
+PACKED = {
+    "gzip": gzip.compress(PAGE.encode()),
+    "deflate": zlib.compress(PAGE.encode()),
+    "br": brotli.compress(PAGE.encode()),
+    "zstd": zstandard.ZstdCompressor().compress(PAGE.encode()),
+    "br, gzip": gzip.compress(brotli.compress(PAGE.encode())),
+}
+
+
+@pytest.fixture(scope="module")
+def all_codings(server: ReplayServer, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """A page under each coding, kept as it was sent and as its client had decoded it."""
+    exchanges = []
+    for number, (coding, packed) in enumerate(PACKED.items()):
+        headers = {"Content-Encoding": [coding], "Content-Length": [str(len(packed))]}
+        exchanges += [
+            Exchange(
+                f"{SITE}/sent/{number}", headers=headers, body=packed, passes=[timing(chunks=[(0, 1), (2, 2)])] * 5
+            ),
+            Exchange(f"{SITE}/decoded/{number}", headers=headers, body=PAGE, passes=[timing(chunks=[(2, 1)])] * 5),
+        ]
+    path = write_cassette(tmp_path_factory.mktemp("codings") / "codings.yaml", *exchanges)
+    return server.load(path, Latency.parse("recorded"))
+
+
+@pytest.mark.parametrize("kept", ["sent", "decoded"])
+@pytest.mark.parametrize("number", range(len(PACKED)), ids=PACKED)
+def test_a_client_decodes_what_was_encoded(all_codings: Stage, number: int, kept: str) -> None:
+    """Whatever the coding, and however the recording kept it; each client those that it knows."""
+    url = f"{all_codings.url()}/{kept}/{number}"
+    with httpx.Client(headers={"Accept-Encoding": "gzip, deflate, br, zstd"}, timeout=HANG_LIMIT_S) as client:
+        answer = client.get(url)
+    coding = list(PACKED)[number]
+    assert (PAGE, coding) == (answer.text, answer.headers["Content-Encoding"])
+    if coding in ("gzip", "deflate", "br"):
+        assert [PAGE.encode()] * 2 == [by_requests("GET", url).body, by_aiohttp("GET", url).body]
+    assert PAGE.encode() == all_codings.responses()[f"/{kept}/{number}"].body
+
+
 def test_a_stage_knows_its_recorded_answers(all_answers: Stage) -> None:
     """By path and query, decoded: what a check compares with."""
     found = all_answers.responses()
     assert (200, PAGE.encode()) == found["/gzip?page=1&of=2"]
     assert (200, PAGE.encode()) == found["/gzipped"]
     assert (404, b'{"error": "Not Found"}') == found["/missing"]
+
+
+def test_a_stage_knows_the_answers_of_each_method_and_origin(serve: Serve) -> None:
+    """Where there are several, the origin must be said."""
+    stage = serve(
+        Exchange("http://a.test/x", body="get"),
+        Exchange("http://a.test/x", "POST", 201, body="post"),
+        Exchange("http://b.test/x", body="other"),
+    )
+    assert {"/x": (200, b"get")} == stage.responses(origin="http://a.test")
+    assert {"/x": (201, b"post")} == stage.responses("POST", "http://a.test")
+    assert {"/x": (200, b"other")} == stage.responses(origin="http://b.test")
+    assert {} == stage.responses("POST", "http://b.test")
+    with pytest.raises(KeyError, match=r"recorded are: http://a.test, http://b.test"):
+        stage.responses()
+
+
+def test_a_stage_knows_all_that_was_recorded(serve: Serve) -> None:
+    """In order."""
+    stage = serve(Exchange(f"{SITE}/b"), Exchange(f"{SITE}/a", "POST"))
+    assert [(0, "GET", "/b"), (1, "POST", "/a")] == [
+        (one.index, one.method, one.target) for one in stage.interactions()
+    ]
+
+
+def test_a_cassette_that_changed_since_is_not_read_for_what_is_played(serve: Serve) -> None:
+    """Answers are compared with what is being served, not with another recording."""
+    stage = serve(Exchange())
+    write_cassette(stage.path, Exchange(body="changed"))
+    with pytest.raises(CassetteError, match=r"was changed while it was being played; run again"):
+        stage.responses()
 
 
 def test_of_a_repeated_request_a_stage_knows_the_first_answer(serve: Serve) -> None:
@@ -257,12 +263,12 @@ def test_the_body_of_a_request_is_no_request(serve: Serve, body: bytes) -> None:
         wire.until(b"made")
         wire.ask("/next")
         wire.until(b"next")
-    assert Served({"POST /": 1, "GET /next": 1}, [], []) == stage.end()
+    assert Served({"POST /": 1, "GET /next": 1}, [], [], []) == stage.end()
 
 
-@pytest.mark.parametrize("version", ["1.1\r\nConnection: close", "1.0"])
+@pytest.mark.parametrize("version", ["1.1\r\nConnection: close", "1.0", "1.0\r\nConnection: keep-alive"])
 def test_a_connection_ends_where_the_client_asked_for_that(serve: Serve, version: str) -> None:
-    """After the whole answer."""
+    """After the whole answer; and where it waits for the end, as it was not told that the connection is kept."""
     with Wire(serve(Exchange()).url()) as wire:
         wire.send(f"GET / HTTP/{version}\r\nHost: site.test\r\n\r\n".encode())
         assert b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" == wire.rest()
@@ -284,8 +290,8 @@ def test_an_answer_is_never_early(serve: Serve) -> None:
         (
             entry.request,
             entry.due_ns - entry.read_ns,
-            entry.due_ns <= entry.written_ns,
-            entry.written_ns <= entry.ended_ns,
+            entry.due_ns <= entry.first_ns,
+            entry.first_ns <= entry.done_ns,
         )
         for entry in log(stage)
     ]
@@ -312,7 +318,7 @@ def test_many_at_once_wait_side_by_side(serve: Serve) -> None:
     assert [(5 + number) * MS for number in range(30)] == [
         entries[f"GET /{number}"].due_ns - entries[f"GET /{number}"].read_ns for number in range(30)
     ]
-    assert [True] * 30 == [entry.due_ns <= entry.written_ns for entry in entries.values()]
+    assert [True] * 30 == [entry.due_ns <= entry.first_ns for entry in entries.values()]
 
 
 def test_the_wait_begins_when_the_request_was_read(serve: Serve) -> None:
@@ -378,7 +384,7 @@ def test_other_modes_play_at_their_own_pace(serve: Serve, latency: str, waits_ns
     assert ["hello", "hello"] == bodies(stage, "/", "/")
     entry = log(stage)[1]
     assert waits_ns == entry.due_ns - entry.read_ns
-    assert entry.due_ns <= entry.written_ns
+    assert entry.due_ns <= entry.first_ns
 
 
 @pytest.mark.parametrize("pass_number", [0, 3])
@@ -403,7 +409,7 @@ def test_chunks_follow_at_their_offsets(serve: Serve, pass_number: int) -> None:
             if wire.arrived_ns(position) < entry.due_ns + offset_ms * MS
         ]
     assert [] == early
-    assert entry.due_ns + 31.5 * MS <= entry.ended_ns
+    assert entry.due_ns + 31.5 * MS <= entry.done_ns
 
 
 def test_shares_hold_where_the_body_is_compressed_anew(serve: Serve) -> None:
@@ -429,14 +435,7 @@ def test_a_body_that_began_after_its_head_does_so_again(serve: Serve) -> None:
         answer = wire.until(b"hello")
         (entry,) = log(stage)
         assert entry.due_ns + 40 * MS <= wire.arrived_ns(len(answer) - 5)
-    assert entry.due_ns + 40 * MS <= entry.ended_ns
-
-
-def complete(data: bytes) -> bool:
-    """Whether a response with a Content-Length is whole."""
-    head, found, body = data.partition(b"\r\n\r\n")
-    lengths = [line.partition(b": ")[2] for line in head.split(b"\r\n") if line.startswith(b"Content-Length: ")]
-    return bool(found) and len(body) == int(lengths[0])
+    assert entry.due_ns + 40 * MS <= entry.done_ns
 
 
 def test_each_round_plays_its_pass(serve: Serve) -> None:
@@ -451,6 +450,46 @@ def test_each_round_plays_its_pass(serve: Serve) -> None:
         assert ["hello", "hello"] == bodies(stage, "/a", "/b")
         played_ms.append([(entry.due_ns - entry.read_ns) / MS for entry in log(stage)])
     assert [[1 + number % 5, 6 + number % 5] for number in range(7)] == played_ms
+
+
+# Jitter
+
+
+def drawn(stage: Stage, *targets: str) -> dict[str, list[int]]:
+    """How long each request waited, by when it was due, in the order of its occurrences."""
+    bodies(stage, *targets)
+    waits: dict[str, list[int]] = {}
+    for visit in sorted(log(stage), key=lambda visit: visit.read_ns):
+        waits.setdefault(visit.request, []).append(visit.due_ns - visit.read_ns)
+    return waits
+
+
+@pytest.mark.parametrize("latency", ["recorded+jitter:7", "scale:0.5+jitter:7", "fixed:2ms+jitter:7"])
+def test_jitter_is_the_same_on_another_server_and_in_another_order(serve: Serve, tmp_path: Path, latency: str) -> None:
+    """It is drawn by the seed, the request and its occurrence, not by who came first."""
+    exchanges = [
+        Exchange(f"{SITE}/{number}", passes=[timing(1 + number / 8 + each / 4) for each in range(7)])
+        for number in range(8)
+    ]
+    targets = [f"/{number}" for number in range(8)] * 3
+    with ReplayServer() as another:
+        stages = [serve(*exchanges, latency=latency), Serve(another, tmp_path)(*exchanges, latency=latency)]
+        assert [latency] * 2 == [stage.latency for stage in stages]
+        first, second = drawn(stages[0], *targets), drawn(stages[1], *targets[::-1])
+        assert first == second
+        assert 1 < len({tuple(waits) for waits in first.values()})
+        stages[0].begin(1)
+        assert first != drawn(stages[0], *targets)
+        stages[0].begin(0)
+        assert first == drawn(stages[0], *targets)
+
+
+def test_jitter_draws_from_the_recorded_passes(serve: Serve) -> None:
+    """All of them, in one round; another seed draws others."""
+    exchange = Exchange(passes=[timing(1 + number / 4) for number in range(5)])
+    waits = drawn(serve(exchange, latency="recorded+jitter:1"), *["/"] * 60)["GET /"]
+    assert {round((1 + number / 4) * MS) for number in range(5)} == set(waits)
+    assert waits != drawn(serve(exchange, latency="recorded+jitter:2"), *["/"] * 60)["GET /"]
 
 
 # Order and counts
@@ -472,6 +511,63 @@ def test_a_round_begins_with_the_first_answer(serve: Serve) -> None:
     assert ["first", "second"] == bodies(stage, "/a", "/a")
     stage.begin()
     assert ["first"] == bodies(stage, "/a")
+
+
+def test_requests_that_differ_in_their_bodies_are_answered_apart(serve: Serve) -> None:
+    """Asked from eight threads at once, in any order: each body gets its own answers, in recorded order."""
+    queries = [{"query": f"{{ item(id: {number}) }}", "variables": {"n": number}} for number in range(16)]
+    stage = serve(
+        *(
+            Exchange(
+                f"{SITE}/graphql", "POST", sent=json.dumps(query), body=f"{number}, {visit}", passes=[timing(1)] * 5
+            )
+            for visit in ("first", "second")
+            for number, query in enumerate(queries)
+        )
+    )
+
+    def ask(number: int) -> list[str]:
+        with requests.Session() as client:
+            asked = [client.post(f"{stage.url()}/graphql", json=queries[number], timeout=HANG_LIMIT_S) for _ in "123"]
+        return [answer.text for answer in asked]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, reversed(range(16))))
+    assert [[f"{number}, {visit}" for visit in ("first", "second", "first")] for number in reversed(range(16))] == found
+    answer = requests.post(f"{stage.url()}/graphql", json={"query": "another"}, timeout=HANG_LIMIT_S)
+    assert (599, "with this body; it was recorded with 16 others") == (answer.status_code, answer.text.splitlines()[1])
+    assert ({"POST /graphql": 48}, ["POST /graphql"]) == stage.end()[:2]
+
+
+@pytest.mark.parametrize("post", [requests.post, httpx.post], ids=["requests", "httpx"])
+def test_forms_are_told_apart_however_a_client_writes_them(serve: Serve, post: Callable[..., Any]) -> None:
+    """Fields in any order, and a multipart form whose boundary is drawn anew each time."""
+    head = 'Content-Disposition: form-data; name="boat"; filename="a.txt"\r\nContent-Type: text/plain'
+    part = f"--drawn\r\n{head}\r\n\r\n%s\r\n--drawn--\r\n"
+    stage = serve(
+        *(Exchange(f"{SITE}/form", "POST", sent=f"boat={boat}&note=caf%C3%A9+au+lait", body=boat) for boat in "ab"),
+        *(Exchange(f"{SITE}/file", "POST", sent=part % boat, body=boat) for boat in "ab"),
+    )
+    for boat in "ba":
+        form = {"note": "caf\u00e9 au lait", "boat": boat}
+        assert boat == post(f"{stage.url()}/form", data=form, timeout=HANG_LIMIT_S).text
+        files = {"boat": ("a.txt", boat.encode(), "text/plain")}
+        assert boat == post(f"{stage.url()}/file", files=files, timeout=HANG_LIMIT_S).text
+    assert [] == stage.end().unmatched
+
+
+def test_a_secret_that_was_left_out_may_be_any(serve: Serve) -> None:
+    """What was recorded as REDACTED is found by whatever is sent in its place."""
+    stage = serve(
+        *(Exchange(f"{SITE}/{path}?page={path}&api_key=REDACTED", body=path) for path in "ab"),
+        *(
+            Exchange(f"{SITE}/login", "POST", sent=f"user={user}&password=REDACTED", body=f"welcome {user}")
+            for user in "ab"
+        ),
+    )
+    assert ["b", "a"] == bodies(stage, "/b?api_key=4f2a&page=b", "/a?page=a&api_key=sesame")
+    form = {"password": "s\u00e9same", "user": "b"}
+    assert "welcome b" == requests.post(f"{stage.url()}/login", form, timeout=HANG_LIMIT_S).text
 
 
 def test_method_path_and_query_tell_requests_apart(serve: Serve) -> None:
@@ -522,10 +618,50 @@ def test_what_was_served_is_counted_by_request(serve: Serve) -> None:
     stage = serve(Exchange(f"{SITE}/a"), Exchange(f"{SITE}/b?c=d"))
     bodies(stage, "/a")
     stage.begin()
-    assert Served({}, [], []) == stage.end()
+    assert Served({}, [], [], []) == stage.end()
     bodies(stage, "/a", "/b?c=d", "/a")
-    assert Served({"GET /a": 2, "GET /b?c=d": 1}, [], []) == stage.end()
+    assert Served({"GET /a": 2, "GET /b?c=d": 1}, [], [], []) == stage.end()
     assert ["GET /a", "GET /b?c=d", "GET /a"] == [entry.request for entry in log(stage)]
+
+
+def test_the_log_may_be_taken_in_parts(serve: Serve) -> None:
+    """What was taken is not in the rest; the counts are of the whole round."""
+    stage = serve(Exchange(f"{SITE}/a"), Exchange(f"{SITE}/b"))
+    bodies(stage, "/a")
+    assert ["GET /a"] == [visit.request for visit in stage.take_log()]
+    bodies(stage, "/b", "/c")
+    assert [("GET /b", 1, 200), ("GET /c", -1, 599)] == [
+        (visit.request, visit.interaction, visit.status) for visit in stage.take_log()
+    ]
+    assert ([], {"GET /a": 1, "GET /b": 1}) == (stage.take_log(), stage.end(log=True).requests)
+
+
+def test_a_visit_tells_what_came_when(serve: Serve) -> None:
+    """Its times follow each other; the first on a connection has when that was opened, and each how much was sent."""
+    stage = serve(
+        Exchange(f"{SITE}/a", passes=[timing(2)] * 5), Exchange("http://b.test/a", status=404, reason="Not Found")
+    )
+    with Wire(stage.url(SITE)) as wire:
+        begun_ns = wire.send(b"GET /a HTTP/1.1\r\n")
+        read_ns = wire.send(b"Host: site.test\r\n\r\n")
+        wire.until(b"hello")
+        wire.ask("/a")
+        wire.until(b"hello", times=2)
+        done_ns = time.monotonic_ns()
+    bodies(stage, "/a", origin="http://b.test")
+    first, second, other = log(stage)
+    assert [True] * 3 == [
+        visit.begun_ns <= visit.read_ns <= visit.due_ns <= visit.first_ns <= visit.done_ns
+        for visit in (first, second, other)
+    ]
+    assert begun_ns <= first.begun_ns <= done_ns
+    assert read_ns <= first.read_ns <= first.done_ns <= second.begun_ns <= done_ns
+    assert (True, -1, True) == (0 <= first.opened_ns <= first.begun_ns, second.opened_ns, 0 <= other.opened_ns)
+    assert (True, False) == (first.connection == second.connection, second.connection == other.connection)
+    sent = len("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+    assert [(SITE, 0, 200, sent), (SITE, 0, 200, sent), ("http://b.test", 1, 404, sent + 7)] == [
+        (visit.origin, visit.interaction, visit.status, visit.sent_bytes) for visit in (first, second, other)
+    ]
 
 
 def test_the_log_is_in_order_of_completion(serve: Serve) -> None:
@@ -561,6 +697,15 @@ def test_a_client_that_left_amid_the_body_was_not_served(serve: Serve) -> None:
     assert {"GET /b": 1} == stage.end().requests
 
 
+def test_a_round_may_begin_on_all_stages_at_once(server: ReplayServer, serve: Serve) -> None:
+    """Each starts from its first answers again, and counts from nothing."""
+    stages = [serve(*(Exchange(f"{SITE}/a", body=f"{name} {visit}") for visit in "12")) for name in ("one", "other")]
+    for _ in range(2):
+        server.begin()
+        assert [["one 1"], ["other 1"]] == [bodies(stage, "/a") for stage in stages]
+        assert [{"GET /a": 1}] * 2 == [stage.end().requests for stage in stages]
+
+
 def test_stages_on_one_server_are_apart(serve: Serve) -> None:
     """Each has its own ports, its own counts and its own rounds."""
     one, other = serve(Exchange(f"{SITE}/a", body="one")), serve(Exchange(f"{SITE}/a", body="other"))
@@ -589,7 +734,7 @@ def test_requests_that_were_not_recorded_are_listed(serve: Serve) -> None:
             wire.data = b""
             wire.send(f"{request} HTTP/1.1\r\nHost: site.test\r\n\r\n".encode())
             wire.receive(complete)
-    assert Served({"GET /a": 1}, ["PUT /a", "GET /b", "GET /b"], []) == stage.end()
+    assert Served({"GET /a": 1}, ["PUT /a", "GET /b", "GET /b"], [], []) == stage.end()
 
 
 def test_a_round_begins_with_no_unmatched_requests(serve: Serve) -> None:
@@ -605,14 +750,16 @@ def test_a_round_begins_with_no_unmatched_requests(serve: Serve) -> None:
     "garbage", [b"NOT HTTP AT ALL\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET / HTTP/9.9\r\n\r\n"]
 )
 def test_garbage_is_refused_and_the_connection_ended(serve: Serve, garbage: bytes) -> None:
-    """400, with a word on why; others are still served, and it counts as no request."""
+    """400, with a word on why, which the stage has too; others are still served, and it counts as no request."""
     stage = serve(Exchange())
     with Wire(stage.url()) as wire:
         wire.send(garbage)
         answer = wire.rest()
     assert b"HTTP/1.1 400 Bad Request\r\n" == answer[:26]
     assert b"\r\nConnection: close\r\n\r\nlaptime replay: not HTTP/1.1: " in answer
-    assert Served({}, [], []) == stage.end()
+    served = stage.end()
+    assert ({}, [], 1) == (served.requests, served.unmatched, len(served.refused))
+    assert "400 Bad Request: not HTTP/1.1: " == served.refused[0][:31]
     assert ["hello"] == bodies(stage, "/")
 
 
@@ -623,7 +770,7 @@ def test_an_upgrade_is_refused_once(serve: Serve) -> None:
         wire.send(b"GET / HTTP/1.1\r\nHost: site.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         answer = wire.rest()
     assert [b"", b"501 Not Implemented"] == [part.partition(b"\r\n")[0] for part in answer.split(b"HTTP/1.1 ")]
-    assert Served({}, [], []) == stage.end()
+    assert Served({}, [], ["501 Not Implemented: protocol upgrades are not recorded"], []) == stage.end()
 
 
 # Origins and ports
@@ -642,6 +789,47 @@ def test_each_origin_has_its_port(serve: Serve) -> None:
 def test_a_stage_is_on_loopback(serve: Serve) -> None:
     """Nobody else on the network can ask."""
     assert "http://127.0.0.1:" == serve(Exchange()).url()[:17]
+
+
+def test_a_client_that_follows_a_redirect_stays_here(serve: Serve) -> None:
+    """From one recorded origin to another, with their own ports; nothing but loopback is asked."""
+    moved = {"Location": ["https://b.test:443/new?page=2"]}
+    back = {"Location": ["//a.test:8080/home"], "Set-Cookie": ["seen=1; Domain=b.test; Path=/; Secure"]}
+    stage = serve(
+        Exchange("http://a.test:8080/old", status=302, reason="Found", headers=moved, body=""),
+        Exchange("https://b.test/new?page=2", status=307, headers={"Location": ["http://a.test:8080/home"]}, body="on"),
+        Exchange("http://a.test:8080/home", body="home"),
+        Exchange("http://a.test:8080/back", status=303, headers=back, body=""),
+    )
+    here = [f"{stage.url('http://a.test:8080')}/old", f"{stage.url('https://b.test')}/new?page=2"]
+    home = f"{stage.url('http://a.test:8080')}/home"
+    with requests.Session() as client:
+        answer = client.get(here[0], timeout=HANG_LIMIT_S)
+        assert ("home", here, home) == (answer.text, [one.url for one in answer.history], answer.url)
+        assert home == client.get(f"{stage.url('http://a.test:8080')}/back", timeout=HANG_LIMIT_S).url
+    assert "home" == httpx.get(here[0], follow_redirects=True, timeout=HANG_LIMIT_S).text
+    assert [] == stage.end().unmatched
+
+
+def test_a_cookie_comes_back(serve: Serve) -> None:
+    """Though it was set for another host, and to be sent over TLS only."""
+    cookies = ["sid=4f2a; Domain=.site.test; Path=/; Secure; HttpOnly", "tide=low; Path=/tide"]
+    stage = serve(Exchange(f"{SITE}/login", headers={"Set-Cookie": cookies}), Exchange(f"{SITE}/page"))
+    with requests.Session() as client:
+        client.get(f"{stage.url()}/login", timeout=HANG_LIMIT_S)
+        assert "sid=4f2a" == client.get(f"{stage.url()}/page", timeout=HANG_LIMIT_S).request.headers["Cookie"]
+    with httpx.Client() as other:
+        other.get(f"{stage.url()}/login")
+        assert "sid=4f2a" == other.get(f"{stage.url()}/page").request.headers["Cookie"]
+
+
+def test_a_closed_stage_is_served_no_longer(serve: Serve) -> None:
+    """Its ports are free, the other stages of the server go on."""
+    closed, other = serve(Exchange()), serve(Exchange(body="other"))
+    closed.close()
+    with pytest.raises(ConnectionRefusedError):
+        Wire(closed.url())
+    assert ["other"] == bodies(other, "/")
 
 
 @pytest.mark.parametrize("origin", [None, "http://c.test", "a.test", "http://a.test/"])
@@ -830,6 +1018,22 @@ def test_a_server_that_does_not_answer_is_not_waited_for(tmp_path: Path, monkeyp
         os.kill(server.pid, signal.SIGCONT)
 
 
+def test_an_answer_that_came_too_late_is_not_taken_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one that was not waited for to its end, as where somebody pressed Ctrl-C."""
+    with ReplayServer() as server:
+        stage = Serve(server, tmp_path)(Exchange())
+        bodies(stage, "/")
+        with monkeypatch.context() as impatient:
+            impatient.setattr(process, "ANSWER_LIMIT_S", 0.01)
+            os.kill(server.pid, signal.SIGSTOP)
+            with pytest.raises(ReplayDied, match=r"did not answer 'log'"):
+                stage.take_log()
+            os.kill(server.pid, signal.SIGCONT)
+        assert {"GET /": 1} == stage.end().requests
+        stage.begin()
+        assert {} == stage.end().requests
+
+
 def children() -> set[int]:
     """The processes that this one started and that still run."""
     return {child.pid for child in psutil.Process().children() if is_running(child.pid)}
@@ -887,10 +1091,11 @@ def test_a_server_ends_with_the_process_that_started_it(start: str) -> None:
 def test_a_server_is_told_in_json(tmp_path: Path) -> None:
     """One line for each command and each answer; an unknown command is an answer, and the end of input is its end."""
     path = write_cassette(tmp_path / "a.yaml", Exchange())
-    commands = [{"do": "sing"}, {"do": "load", "path": str(path), "latency": "none", "port": 0}]
+    load_it = {"do": "load", "path": str(path), "latency": "none", "port": 0, "tls": None, "limits": {}}
+    commands = [{"do": "sing"}, load_it]
     told = "".join(json.dumps(command) + "\n" for command in commands)
     ran = subprocess.run(process.COMMAND, input=told, capture_output=True, text=True, timeout=HANG_LIMIT_S, check=True)
     ready, unknown, loaded = map(json.loads, ran.stdout.splitlines())
     assert {"ready": True} == ready
     assert "no such command: 'sing'" == unknown["message"]
-    assert ([SITE], 5, "none") == (list(loaded["ports"]), loaded["passes"], loaded["latency"])
+    assert ([SITE], 5, "none") == (list(loaded["urls"]), loaded["passes"], loaded["latency"])

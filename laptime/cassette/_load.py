@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from laptime.cassette._model import Cassette, CassetteError, Interaction, Timing
+from laptime.cassette._model import Cassette, CassetteError, Interaction
 from laptime.cassette._sidecar import timings_of
 from laptime.cassette._vcr import entries as entries_of
 
@@ -24,21 +24,18 @@ def load(path: Path) -> Cassette:
     """
     raw = _read(path)
     sha256 = hashlib.sha256(raw).hexdigest()
-    entries = entries_of(path, raw)
+    interactions = [Interaction(index=index, timings=(), **entry) for index, entry in enumerate(entries_of(path, raw))]
     sidecar = sidecar_path(path)
     kind: str | None = None
-    timings: list[tuple[Timing, ...]] = [()] * len(entries)
     try:
         timings_raw = _bytes(sidecar)
     except FileNotFoundError:
         pass  # the latency mode decides whether that will do
     else:
-        kind, timings = timings_of(sidecar, timings_raw, path, sha256, entries)
-    interactions = tuple(
-        Interaction(index=index, timings=passes, **entry)
-        for index, (entry, passes) in enumerate(zip(entries, timings, strict=True))
-    )
-    return Cassette(path, sha256, interactions, kind, len(interactions[0].timings))
+        kind, timings = timings_of(sidecar, timings_raw, path, sha256, interactions)
+        if kind is not None:
+            interactions = list(map(Interaction.timed, interactions, timings))
+    return Cassette(path, sha256, tuple(interactions), kind, len(interactions[0].timings))
 
 
 def _read(path: Path) -> bytes:

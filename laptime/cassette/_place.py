@@ -42,4 +42,16 @@ def kind_of(value: object) -> str:
 
 def _short(value: object) -> str:
     # aliases make a small file a value of gigabytes: a container is never written out whole
-    return str(value)[:40] if isinstance(value, str | int | float | bytes) else reprlib.repr(value)[:40]
+    return str(value)[:40] if isinstance(value, str | float | bytes | bool) else brief(value)[:40]
+
+
+class _Brief(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python writes out no number of more than 4,300 digits
+            return "a number of thousands of digits"
+
+
+brief = _Brief().repr
+"""A value as `repr` writes it, or the beginning of that."""

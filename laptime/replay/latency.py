@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 from laptime.cassette import Cassette, CassetteError, Timing
 
 NS_PER_MS = 1_000_000
+JITTER_SIGMA = 0.25
+"""Of the log-normal jitter of a fixed wait; sites measured from one place vary about so much from visit to visit."""
 
 
 class LatencyError(ValueError):
@@ -30,31 +34,44 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """``recorded``, ``scale:0.1``, ``fixed:50ms`` or ``none``."""
+    """``recorded``, ``scale:0.1``, ``fixed:50ms`` or ``none``; jittered with ``+jitter:SEED`` behind it."""
 
     mode: str
     value: float = 1.0
+    jitter: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Latency:
         """Read a mode as written on the command line. Raises `LatencyError`."""
-        mode, _, argument = text.strip().partition(":")
+        pace, plus, seed = text.strip().partition("+jitter:")
+        mode, _, argument = pace.partition(":")
         try:
             if mode in ("recorded", "none") and not argument:
-                return cls(mode)
-            if mode == "scale":
-                return cls(mode, _positive(argument))
-            if mode == "fixed" and argument.endswith("ms"):
-                return cls(mode, _positive(argument.removesuffix("ms")))
+                latency = cls(mode)
+            elif mode == "scale":
+                latency = cls(mode, _positive(argument))
+            elif mode == "fixed" and argument.endswith("ms"):
+                latency = cls(mode, _positive(argument.removesuffix("ms")))
+            else:
+                raise ValueError(text)
+            return latency.with_jitter(int(seed)) if plus else latency
+        except LatencyError:
+            raise
         except ValueError:
-            pass
-        raise LatencyError(f"latency {text!r}: expected recorded, scale:0.1, fixed:50ms or none")
+            raise LatencyError(f"latency {text!r}: expected recorded, scale:0.1, fixed:50ms or none") from None
+
+    def with_jitter(self, seed: int | None) -> Latency:
+        """The same pace, its waits drawn anew for each request. Raises `LatencyError` where there are none."""
+        if seed is not None and self.mode == "none":
+            raise LatencyError("jitter: there are no waits to vary with latency none")
+        return replace(self, jitter=seed)
 
     def __str__(self) -> str:
-        return {
+        pace = {
             "scale": f"scale:{self.value:.15g}",
             "fixed": f"fixed:{self.value:.15g}ms",
         }.get(self.mode, self.mode)
+        return pace if self.jitter is None else f"{pace}+jitter:{self.jitter}"
 
     @property
     def needs_timings(self) -> bool:
@@ -81,6 +98,19 @@ class Latency:
             wait_ns=round(timing.wait_ms * scale),
             chunks=_shares(timing.chunks, scale),
         )
+
+
+def jittered(passes: int, seed: int, request: str, occurrence: int, round_number: int) -> tuple[int, float]:
+    """The recorded pass to play, and the factor of its wait: the same for the same arguments, whatever came before.
+
+    Of several passes one is drawn, so that the waits are distributed as they were recorded; an only one is stretched
+    by a log-normal factor of median 1.
+    """
+    key = f"{seed} {occurrence} {round_number} {request}".encode(errors="surrogateescape")
+    drawn = (int.from_bytes(hashlib.blake2b(key, digest_size=6).digest()) + 0.5) / 2**48
+    if passes > 1:
+        return int(drawn * passes), 1.0
+    return 0, math.exp(JITTER_SIGMA * NormalDist().inv_cdf(drawn))
 
 
 def _positive(text: str) -> float:

@@ -14,17 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NamedTuple, NoReturn, Self
+from typing import IO, Any, NamedTuple, Self
 
 from laptime import child
-from laptime.cassette import CassetteError, load
-from laptime.replay import wire
+from laptime.cassette import CassetteError, Interaction, load
 from laptime.replay.latency import Latency, LatencyError
+from laptime.replay.limits import LimitsError
+from laptime.replay.tls import Authority
+from laptime.replay.visit import Visit
 
 START_LIMIT_S = 20.0
 ANSWER_LIMIT_S = 30.0
@@ -32,6 +34,9 @@ STOP_LIMIT_S = 5.0
 _STDERR_TAIL = 4000
 
 COMMAND = (sys.executable, "-m", "laptime.replay.server")
+
+
+_ERRORS: dict[str, type[Exception]] = {error.__name__: error for error in (CassetteError, LatencyError, LimitsError)}
 
 
 class ReplayDied(Exception):
@@ -43,13 +48,14 @@ class Served(NamedTuple):
 
     requests   ``GET /path`` -> how many responses were written to the end
     unmatched  requests that were not recorded, in order of arrival
-    log        for each response in order of completion: request, and in `time.monotonic_ns` when it was read,
-               when its head was due, when it was written, when its last byte was written
+    refused    what was no request (``400 Bad Request: …``), or found no room
+    log        a visit for each answer, in order of completion, where it was asked for
     """
 
     requests: dict[str, int]
     unmatched: list[str]
-    log: list[tuple[str, int, int, int, int]]
+    refused: list[str]
+    log: list[Visit]
 
 
 class Response(NamedTuple):
@@ -61,13 +67,20 @@ class Response(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One cassette, being served."""
+    """One cassette, being served.
+
+    passes   how many recorded passes there are to play (1 without a side-car)
+    latency  the pace, as written
+    origins  the URL that stands for each recorded origin
+    ca_file  the certificate that a client must trust; None without TLS
+    """
 
     path: Path
     sha256: str
     passes: int
     latency: str
     origins: Mapping[str, str]
+    ca_file: Path | None
     _number: int
     _server: ReplayServer
 
@@ -83,26 +96,62 @@ class Stage:
         except KeyError:
             raise KeyError(f"{self.path}: origin {origin!r}; recorded are: {', '.join(self.origins)}") from None
 
-    def responses(self) -> dict[str, Response]:
-        """The recorded responses by path and query, decoded; of a repeated request the first."""
-        return _responses(self.path, self.sha256)
+    def responses(self, method: str = "GET", origin: str | None = None) -> dict[str, Response]:
+        """The recorded responses to a method by path and query, decoded; of a repeated request the first.
 
-    def begin(self, pass_number: int = 0) -> None:
-        """Start a round: count from nothing, and play recorded pass `pass_number` mod `passes`."""
-        self._server.ask(do="begin", stage=self._number, **{"pass": pass_number % self.passes})
+        `origin` may be left out where there is only one.
+        """
+        self.url(origin)
+        return _responses(self.path, self.sha256, method, origin or next(iter(self.origins)))
+
+    def interactions(self) -> tuple[Interaction, ...]:
+        """All that was recorded, in order."""
+        return _interactions(self.path, self.sha256)
+
+    def interactions_if_there(self) -> tuple[Interaction, ...]:
+        """As `interactions`; nothing where the file was changed or removed meanwhile."""
+        try:
+            return self.interactions()
+        except CassetteError:
+            return ()
+
+    def begin(self, round_number: int = 0) -> None:
+        """Start a round: count from nothing, and play recorded pass `round_number` mod `passes`."""
+        if self._server.before_round is not None:
+            self._server.before_round(self)
+        self._server.ask(do="begin", stage=self._number, round=round_number)
 
     def end(self, *, log: bool = False) -> Served:
         """What was served since `begin`; with its log where that is asked for."""
         answer = self._server.ask(do="end", stage=self._number, log=log)
-        return Served(answer["served"], answer["unmatched"], [tuple(entry) for entry in answer["log"]])
+        return Served(
+            answer["served"], answer["unmatched"], answer["refused"], [Visit(*visit) for visit in answer["log"]]
+        )
+
+    def close(self) -> None:
+        """Serve it no longer: its ports are free again, and its connections end with their clients."""
+        self._server.ask(do="close", stage=self._number)
+
+    def take_log(self) -> list[Visit]:
+        """The visits since the round began, or since this was last asked, in order of completion."""
+        return [Visit(*visit) for visit in self._server.ask(do="log", stage=self._number)["log"]]
 
 
 @lru_cache(maxsize=8)
-def _responses(path: Path, sha256: str) -> dict[str, Response]:
+def _interactions(path: Path, sha256: str) -> tuple[Interaction, ...]:
     """Read once for each content of a file."""
+    cassette = load(path)
+    if cassette.sha256 != sha256:
+        raise CassetteError(f"{path}: was changed while it was being played; run again")
+    return cassette.interactions
+
+
+@lru_cache(maxsize=8)
+def _responses(path: Path, sha256: str, method: str, origin: str) -> dict[str, Response]:
     found: dict[str, Response] = {}
-    for interaction in load(path).interactions:
-        found.setdefault(interaction.target, Response(interaction.status, wire.plain(interaction)))
+    for interaction in _interactions(path, sha256):
+        if (interaction.method, interaction.origin) == (method, origin):
+            found.setdefault(interaction.target, Response(interaction.status, interaction.content.plain))
     return found
 
 
@@ -111,8 +160,12 @@ class ReplayServer:
 
     def __init__(self) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        self.before_round: Callable[[Stage], object] | None = None
+        """Called before each round begins, while what is logged of the last one is still there."""
+        self._tls: Authority | None = None
         self._process = child.start(COMMAND, self._stderr)
         self._answers = b""
+        self._asked = 0
         try:
             self._read(START_LIMIT_S, "never became ready")
         except BaseException:
@@ -124,46 +177,79 @@ class ReplayServer:
         """The process's id."""
         return self._process.pid
 
-    def load(self, path: Path, latency: Latency, port: int = 0) -> Stage:
+    def load(
+        self,
+        path: Path,
+        latency: Latency,
+        port: int = 0,
+        *,
+        tls: bool = False,
+        limits: str | Mapping[str, str] = "",
+    ) -> Stage:
         """Serve a cassette, one port per recorded origin (from `port` on, or any that are free).
 
-        Raises `CassetteError` where it can't be used, `OSError` where a port is taken.
+        tls     over TLS; `Stage.ca_file` is what a client must trust
+        limits  of each origin (``concurrent:4,rate:10:429``), or by recorded origin (``*`` is all others)
+
+        Raises `CassetteError` where it can't be used, `LimitsError`, and `OSError` where a port is taken.
         """
-        answer = self.ask(do="load", path=str(path), latency=str(latency), port=port)
+        if tls and self._tls is None:
+            self._tls = Authority()
+        answer = self.ask(
+            do="load",
+            path=str(path),
+            latency=str(latency),
+            port=port,
+            tls={"certificate": str(self._tls.certificate)} if tls and self._tls else None,
+            limits={"*": limits} if isinstance(limits, str) else dict(limits),
+        )
         return Stage(
             path=path,
             sha256=answer["sha256"],
             passes=answer["passes"],
             latency=answer["latency"],
-            origins={origin: f"http://127.0.0.1:{port}" for origin, port in answer["ports"].items()},
+            origins=answer["urls"],
+            ca_file=self._tls.ca_file if tls and self._tls else None,
             _number=answer["stage"],
             _server=self,
         )
+
+    def begin(self) -> None:
+        """Start a round of every stage: count from nothing, and play the first recorded pass."""
+        self.ask(do="begin", stage=None, round=0)
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send one command and return its answer."""
         stdin = self._process.stdin
         assert stdin is not None
+        self._asked += 1
         try:
-            stdin.write(json.dumps(command).encode() + b"\n")
+            stdin.write(json.dumps(command | {"number": self._asked}).encode() + b"\n")
             stdin.flush()
         except (BrokenPipeError, ValueError):
             raise self._died("is gone") from None
-        answer = self._read(ANSWER_LIMIT_S, f"did not answer {command['do']!r}")
+        while True:  # an answer to what was asked before, and not waited for to the end, may come first
+            answer = self._read(ANSWER_LIMIT_S, f"did not answer {command['do']!r}")
+            if answer["number"] == self._asked:
+                break
         if "error" in answer:
-            kinds: dict[str, type[Exception]] = {"CassetteError": CassetteError, "LatencyError": LatencyError}
-            raise kinds.get(answer["error"], OSError)(answer["message"])
+            raise _ERRORS.get(answer["error"], OSError)(answer["message"])
         return answer
 
-    def wait(self) -> NoReturn:
-        """Wait for as long as the server lives. Raises `ReplayDied` when it doesn't any more."""
-        self._process.wait()
+    def wait(self, limit_s: float | None = None) -> None:
+        """Wait for as long as the server lives, or until the limit. Raises `ReplayDied` when it doesn't any more."""
+        try:
+            self._process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return
         raise self._died("is gone")
 
     def close(self) -> None:
         """End the process: ask, then insist."""
         child.end(self._process, STOP_LIMIT_S)
         self._stderr.close()
+        if self._tls is not None:
+            self._tls.close()
 
     def __enter__(self) -> Self:
         return self
