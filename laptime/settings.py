@@ -1,0 +1,49 @@
+"""What `[tool.laptime]` in a project's pyproject.toml says, read once into one frozen object."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from laptime.redact import FIELDS, HEADERS, Secrets
+
+_LISTS = ("secret_fields", "secret_headers")
+
+
+class SettingsError(ValueError):
+    """The settings can't be used; the message names the file, the key and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """secrets: what a recording leaves out; the lists of `[tool.laptime]` are added to the built-in ones."""
+
+    secrets: Secrets = field(default_factory=Secrets)
+
+
+def read(directory: Path) -> Settings:
+    """The settings of the project in a directory; the defaults where there are none. Raises `SettingsError`."""
+    path = directory / "pyproject.toml"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: can't be read: {error}") from error
+    tool = document.get("tool")
+    found = tool.get("laptime", {}) if isinstance(tool, dict) else {}
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path}: tool.laptime: expected a table")
+    # a list under a name with a typo would let the secrets through; tables belong to other parts
+    unknown = [key for key, value in found.items() if key not in _LISTS and not isinstance(value, dict)]
+    if unknown:
+        raise SettingsError(f"{path}: tool.laptime.{unknown[0]}: no such setting; there are {', '.join(_LISTS)}")
+    fields, headers = (_names(path, key, found.get(key, [])) for key in _LISTS)
+    return Settings(Secrets(headers=HEADERS | headers, fields=FIELDS | fields))
+
+
+def _names(path: Path, key: str, value: object) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise SettingsError(f'{path}: tool.laptime.{key}: expected a list of names, as in ["x-session"]')
+    return frozenset(name.casefold() for name in value)
