@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from laptime.files import is_writable
+from laptime.redact import Secrets
 from laptime.replay import Latency
 
 REPLAY, LIVE, RECORD = "replay", "live", "record"
@@ -21,21 +24,51 @@ class Options:
 
     http     "replay", "live" or "record"
     latency  as asked for on the command line; None leaves it to the suite
+    jitter   the seed by which waits are drawn anew; None plays them as they were recorded
     origins  NAME of a recording -> the URL that stands in for its live origin
+    har      the file to write what was served to
+    secrets  what a recording leaves out
     """
 
     http: str = REPLAY
     latency: Latency | None = None
+    jitter: int | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    har: Path | None = None
+    secrets: Secrets = field(default_factory=Secrets)
+
+    def pace(self, latency: str) -> Latency:
+        """How fast to play: the command line goes before the suite's `latency`. Raises `LatencyError`."""
+        pace = self.latency or Latency.parse(latency)
+        return pace if self.jitter is None else pace.with_jitter(self.jitter)
 
 
-def parse(http: str, latency: str | None, origins: list[str]) -> Options:
+def parse(
+    http: str,
+    latency: str | None,
+    origins: list[str],
+    *,
+    jitter: int | None = None,
+    har: str | None = None,
+    secrets: Secrets | None = None,
+) -> Options:
     """Read the options' texts. Raises `OptionError` or `LatencyError`."""
     return Options(
         http=http,
         latency=None if latency is None else Latency.parse(latency),
+        jitter=jitter,
         origins=dict(_origin(text) for text in origins),
+        har=None if har is None else _writable(Path(har)),
+        secrets=secrets or Secrets(),
     )
+
+
+def _writable(path: Path) -> Path:
+    """Said now rather than after minutes of measuring."""
+    place = path.resolve()
+    if not is_writable(place):
+        raise OptionError(f"--har {path}: expected a file in a directory that exists")
+    return place
 
 
 def _origin(text: str) -> tuple[str, str]:

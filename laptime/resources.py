@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from laptime import live
@@ -23,20 +24,31 @@ class Resources:
         self.options = options
         self._server: ReplayServer | None = None
         self._memory: MemorySampler | None = None
-        self._stages: dict[tuple[Path, str], Stage] = {}
+        self._stages: dict[tuple[object, ...], Stage] = {}
+        self.before_round: Callable[[Stage], object] | None = None
+        """See `laptime.replay.ReplayServer.before_round`."""
         self._reached: dict[str, bool] = {}
 
-    def stage(self, path: Path, latency: Latency) -> Stage:
-        """The cassette, served by the session's one server.
-
-        Raises `laptime.cassette.CassetteError` and `laptime.replay.ReplayDied`.
-        """
-        key = (path.resolve(), str(latency))
+    def stage(self, path: Path, latency: Latency, *, tls: bool = False, limits: str | Mapping[str, str] = "") -> Stage:
+        """The cassette, served by the session's one server; see `laptime.replay.ReplayServer.load`."""
+        path = path.resolve()
+        limited = limits if isinstance(limits, str) else tuple(sorted(limits.items()))
+        key = (path, str(latency), tls, limited)
         if key not in self._stages:
             if self._server is None:
                 self._server = ReplayServer()
-            self._stages[key] = self._server.load(key[0], latency)
+                self._server.before_round = self.before_round
+            self._stages[key] = self._server.load(path, latency, tls=tls, limits=limits)
         return self._stages[key]
+
+    def begin(self) -> None:
+        """Forget what was asked of the stages; see `laptime.replay.ReplayServer.begin`."""
+        if self._server is not None:
+            self._server.begin()
+
+    def stages(self) -> tuple[Stage, ...]:
+        """All that is being served."""
+        return tuple(self._stages.values())
 
     def instruments(self) -> Instruments:
         """What measures beside the timer."""

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,12 +16,17 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import psutil
+from support import Exchange, timing, write_cassette
 
+OK, FAILED, CUT_SHORT, USAGE, NOTHING_RUN = 0, 1, 2, 4, 5
+"""The exit codes of pytest."""
 MARK = "LAPTIME_TEST_SESSION"
 """An environment variable that every process of a session inherits, whatever becomes of its parent."""
 HANG_LIMIT_S = 60.0
@@ -31,6 +37,64 @@ _OUTER = re.compile(
 )
 """What of the environment decides how pytest behaves, and is the outer session's own affair."""
 _FIGURE = r"[\d,.]+ ?(ns|µs|us|ms|s)?\b"
+
+PRICES = {"/price/pear": "3", "/price/plum": "4"}
+
+SHOP = """
+    '''What a shop asks for its goods.'''
+    import json, sys, urllib.request
+    from contextlib import contextmanager
+
+    def price(base_url, name):
+        with urllib.request.urlopen(f"{base_url}/price/{name}", timeout=60) as response:
+            return json.load(response)
+
+    def price_or_none(base_url, name):
+        try:
+            return price(base_url, name)
+        except OSError:
+            return None
+
+    @contextmanager
+    def shopping(base_url, names, get=price):
+        yield lambda: [get(base_url, name) for name in names]
+
+    def is_loaded(module):
+        return module in sys.modules
+"""
+
+COMMON = """
+    import os, time
+    from collections import Counter
+    from contextlib import contextmanager
+    from functools import partial
+    from itertools import count
+    from pathlib import Path
+
+    import psutil, pytest
+    from shop import is_loaded, price_or_none, shopping
+
+    HERE = Path(__file__).parent
+    NAMES = ["pear", "plum"]
+    ASKED = Counter(f"GET /price/{name}" for name in NAMES)
+    RACE = {"rounds": (3, 3, 0.0), "group": "shop", "workload": "shop", "summary": "what things cost"}
+
+    def prices_are_right(answer):
+        assert [3, 4] == answer, f"wrong prices: {answer}"
+
+    def is_one(answer):
+        assert 1 == answer, f"not one: {answer}"
+
+    @contextmanager
+    def one():
+        yield lambda: 1
+"""
+
+SHORT = """
+    def test_short(replay, lap):
+        stage = replay(HERE / "shop.yaml", "fixed:5ms")
+        lap(partial(shopping, stage.url(), NAMES), prices_are_right, stage=stage, requests=ASKED, **RACE)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +121,17 @@ def run(
     env: Mapping[str, str] | None = None,
     during: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
 ) -> Ended:
-    """Run a command in a directory, and fail where it, or any process that it started, doesn't end.
+    """Run a command in a directory; fail where it, or a process that it started, doesn't end, or temporary files stay.
 
     during  called with the process while it runs
     """
     mark = uuid.uuid4().hex
     inherited = {name: value for name, value in os.environ.items() if not _OUTER.match(name)}
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as temporary:
         process = subprocess.Popen(
             [str(word) for word in command],
             cwd=directory,
-            env={**inherited, "COLUMNS": "120", **(env or {}), MARK: mark},
+            env={**inherited, "COLUMNS": "120", "TMPDIR": temporary, **(env or {}), MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -81,6 +145,8 @@ def run(
             left_behind = _left_behind(mark)
             output.seek(0)
             text = output.read().decode(errors="replace")
+        if code >= 0:  # who is killed can't clean up
+            left_behind += [path.name for path in Path(temporary).iterdir() if not path.name.startswith("pytest-of-")]
     assert [] == left_behind, f"left behind by:\n{text}"
     return Ended(code, text)
 
@@ -147,6 +213,24 @@ def benchmarks(path: Path) -> dict[str, dict]:
     return {benchmark["name"]: benchmark for benchmark in json.loads(path.read_text())["benchmarks"]}
 
 
+def suite(directory: Path, **tests: tuple[str, ...]) -> Path:
+    """A package, its recording, and files of tests."""
+    passes = [timing(wait=2.0)] * 5
+    exchanges = (Exchange(f"https://shop.test{path}", body=price, passes=passes) for path, price in PRICES.items())
+    write_cassette(directory / "shop.yaml", *exchanges)
+    (directory / "shop").mkdir()
+    write(directory / "shop", __init__=SHOP)
+    return write(directory, **{name: (COMMON, *parts) for name, parts in tests.items()})
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port of loopback where nothing listens, and nothing else will."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
+
+
 @contextmanager
 def live_site(bodies: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
     """A server on loopback that stands in for a live site: its URL, and the requests it got."""
@@ -179,3 +263,113 @@ def live_site(bodies: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
         finally:
             server.shutdown()
             thread.join()
+
+
+_NUMBER = (int, float)
+_HAR = {
+    "log": {"version": str, "creator": dict, "pages": list, "entries": list},
+    "creator": {"name": str, "version": str},
+    "page": {"startedDateTime": str, "id": str, "title": str, "pageTimings": dict},
+    "entry": {
+        "startedDateTime": str,
+        "time": _NUMBER,
+        "request": dict,
+        "response": dict,
+        "cache": dict,
+        "timings": dict,
+    },
+    "request": {
+        "method": str,
+        "url": str,
+        "httpVersion": str,
+        "cookies": list,
+        "headers": list,
+        "queryString": list,
+        "headersSize": int,
+        "bodySize": int,
+    },
+    "response": {
+        "status": int,
+        "statusText": str,
+        "httpVersion": str,
+        "cookies": list,
+        "headers": list,
+        "content": dict,
+        "redirectURL": str,
+        "headersSize": int,
+        "bodySize": int,
+    },
+    "content": {"size": int, "mimeType": str},
+    "postData": {"mimeType": str, "text": str},
+    "pair": {"name": str, "value": str},
+    "timings": {"send": _NUMBER, "wait": _NUMBER, "receive": _NUMBER},
+}
+"""The fields that HAR 1.2 requires, and their types (of posted data: where it is text)."""
+_PHASES = {"blocked", "dns", "connect", "send", "wait", "receive", "ssl"}
+
+
+def har_problems(document: Any) -> list[str]:
+    """What of a log isn't as HAR 1.2 says (http://www.softwareishard.com/blog/har-12-spec/); nothing where all is."""
+    return list(_har_problems(document))
+
+
+def _har_problems(document: Any) -> Iterator[str]:
+    log = document["log"]
+    yield from _lacks("log", log)
+    yield from _lacks("creator", log["creator"])
+    if log["version"] != "1.2":
+        yield f"version: {log['version']!r}"
+    for page in log["pages"]:
+        yield from _lacks("page", page)
+        yield from _no_moment(page["startedDateTime"])
+    ids = [page["id"] for page in log["pages"]]
+    if len(ids) != len(set(ids)):
+        yield f"pages: several of one id: {ids}"
+    for number, entry in enumerate(log["entries"]):
+        for problem in _entry_problems(entry, ids):
+            yield f"entries[{number}]: {problem}"
+
+
+def _entry_problems(entry: Any, ids: list[str]) -> Iterator[str]:
+    request, response, timings = entry["request"], entry["response"], entry["timings"]
+    for kind in ("entry", "request", "response", "timings"):
+        yield from _lacks(kind, entry if kind == "entry" else entry[kind])
+    yield from _lacks("content", response["content"])
+    yield from _no_moment(entry["startedDateTime"])
+    if entry["pageref"] not in ids:
+        yield f"pageref: no page {entry['pageref']!r}"
+    if not all(isinstance(entry.get(name, ""), str) for name in ("serverIPAddress", "connection")):
+        yield "serverIPAddress, connection: no text"
+    if "postData" in request:
+        yield from _lacks("postData", request["postData"])
+        if request["postData"].get("params"):
+            yield "postData: both params and text"
+    for pair in (*request["headers"], *request["queryString"], *response["headers"]):
+        yield from _lacks("pair", pair)
+    sizes = [request["headersSize"], request["bodySize"], response["headersSize"], response["bodySize"]]
+    if min(sizes) < -1 or response["content"]["size"] < 0:
+        yield f"sizes: {sizes}, content {response['content']['size']}"
+    phases = {name: value for name, value in timings.items() if not name.startswith("_")}
+    if set(phases) - _PHASES:
+        yield f"timings: no phases: {set(phases) - _PHASES}"
+    needed = _HAR["timings"].keys()
+    if not all(value >= 0 or (value == -1 and name not in needed) for name, value in phases.items()):
+        yield f"timings: negative: {phases}"
+    spent = sum(value for name, value in phases.items() if value >= 0 and name != "ssl")  # `connect` includes `ssl`
+    if abs(entry["time"] - spent) > 0.0011:
+        yield f"time: {entry['time']}, and the sum of the timings is {spent}"
+
+
+def _lacks(kind: str, value: Any) -> Iterator[str]:
+    for name, wanted in _HAR[kind].items():
+        found = value.get(name)
+        if not isinstance(found, wanted) or isinstance(found, bool):
+            yield f"{kind}.{name}: {found!r}"
+
+
+def _no_moment(text: str) -> Iterator[str]:
+    try:
+        if datetime.fromisoformat(text).tzinfo is None:
+            yield f"startedDateTime: no zone: {text}"
+    except ValueError as error:
+        yield f"startedDateTime: {error}"

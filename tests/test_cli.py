@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ import pytest
 import requests
 
 from laptime import cli
-from tests.support import HANG_LIMIT_S, SITE, Exchange, ended, write_cassette
+from tests.plugin_support import har_problems, until
+from tests.support import HANG_LIMIT_S, SITE, Exchange, Wire, ended, timing, write_cassette
 
 LAPTIME = (sys.executable, "-m", "laptime.cli")
 SHIPPED = Path(__file__).parents[1] / "cassettes"
@@ -102,6 +104,28 @@ def test_a_bad_cassette_is_refused(bad: Path, capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr()
     expected = f"laptime: {bad.with_suffix('.timings.json')}: cassette_sha256: these timings belong to another bad.yaml"
     assert ("", expected, 1) == (said.out, said.err[: len(expected)], said.err.count("\n"))
+
+
+def test_what_looks_like_a_secret_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error: where it stands, how it begins and what to do, but not the whole; code 0 all the same."""
+    secret = "kD8s7fQz91LmXw3RtYvB6nHj"
+    exchanges = [
+        Exchange("http://a.test/plain", headers={"X-Thing": ["harmless words in a header"], "ETag": [secret]}),
+        Exchange(f"http://a.test/1?key={secret}"),
+        Exchange("http://a.test/2", headers={"X-Thing": [f"Bearer {secret}"]}),
+    ]
+    path = write_cassette(tmp_path / "leaky.yaml", *exchanges)
+    assert 0 == cli.main(["check", str(path)])
+    said = capsys.readouterr()
+    assert [f"{path}: 3 interactions"] == [line.partition(",")[0] for line in said.out.splitlines()]
+    advice = (
+        "looks like a secret. If it is one, add its name to secret_fields or secret_headers of [tool.laptime] in "
+        "pyproject.toml, and record again"
+    )
+    assert [
+        f"laptime: warning: {path}: interaction 1: request.uri: kD8s… (24 characters) {advice}",
+        f"laptime: warning: {path}: interaction 2: response.headers['X-Thing']: kD8s… (24 characters) {advice}",
+    ] == said.err.splitlines()
 
 
 def test_all_cassettes_are_looked_at(good: Path, bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,6 +267,191 @@ def test_a_server_that_dies_is_an_error(good: Path) -> None:
         helper.kill()
         _, said = process.communicate(timeout=HANG_LIMIT_S)
         assert (2, True) == (process.returncode, "laptime: the replay server is gone (killed by SIGKILL)" in said)
+
+
+def ask(url: str, **options: Any) -> requests.Response:
+    """GET, with a client that keeps no connection."""
+    return requests.get(url, timeout=HANG_LIMIT_S, **options)
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> tuple[str, str]:
+    """Send a signal; what it printed from then on, and what it said on standard error."""
+    process.send_signal(number)
+    said = process.communicate(timeout=HANG_LIMIT_S)
+    assert 0 == process.returncode, said
+    return said
+
+
+def test_ctrl_c_while_it_starts_is_no_error(good: Path) -> None:
+    """As soon as there is something to stop: code 0, silence, and nothing left."""
+    with serving(good) as process:
+        until(lambda: psutil.Process(process.pid).children() or process.poll() is not None)
+        helpers = [child.pid for child in psutil.Process(process.pid).children()]
+        _, said = end(process)
+        assert "" == said
+    assert [True] == [ended(pid) for pid in helpers]
+
+
+def test_what_varies_the_waits_is_said(good: Path) -> None:
+    """The seed stands behind the pace, at every origin; the same seed, the same waits."""
+    with serving(good, "--jitter", "7", "--latency", "scale:0.5") as process:
+        assert ["at scale:0.5+jitter:7 pace"] * 2 == [" ".join(line.split()[-3:]) for line in lines(process, 2)]
+        assert ("", "") == end(process)
+
+
+@pytest.mark.parametrize("seed", ["7", "soon"])
+def test_a_jitter_that_cant_be_is_refused(good: Path, seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Code 2: where there are no waits to vary, and where the seed is no number."""
+    arguments = ["serve", str(good), "--latency", "none", "--jitter", seed]
+    if seed == "7":
+        assert 2 == cli.main(arguments)
+        assert ("", "laptime: jitter: there are no waits to vary with latency none\n") == capsys.readouterr()
+    else:
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(arguments)
+        assert "--jitter: invalid int value: 'soon'" in capsys.readouterr().err
+
+
+def test_tls_is_served_to_who_trusts_it(good: Path) -> None:
+    """Where the authority's certificate lies is said on standard error, once; it is gone with the server."""
+    with serving(good, "--tls") as process:
+        urls = [line.split()[0] for line in lines(process, 2)]
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert said.startswith("laptime: clients must trust ")
+        trusted = said.removeprefix("laptime: clients must trust ").strip()
+        assert ["https://127.0.0.1"] * 2 == [url.rpartition(":")[0] for url in urls]
+        places = [*urls, *(url.replace("127.0.0.1", "localhost") for url in urls)]
+        assert ["hello"] * 4 == [ask(f"{url}/1", verify=trusted).text for url in places]
+        with pytest.raises(requests.exceptions.SSLError):
+            ask(f"{urls[0]}/1")
+        assert ("", "") == end(process)
+    assert not Path(trusted).exists()
+
+
+LIMIT = "rate:0.01:429"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "limited"),
+    [
+        ((), []),
+        (("--limits", LIMIT), ["http://a.test", "http://b.test", SITE]),
+        (("--limits", f"http://b.test={LIMIT}"), ["http://b.test"]),
+        (("--limits", f"http://b.test={LIMIT}", "--limits", f"{SITE}={LIMIT}"), ["http://b.test", SITE]),
+        (("--limits", LIMIT, "--limits", "http://a.test=concurrent:9"), ["http://b.test", SITE]),
+        (("--limits", f"http://a.test=concurrent:9,{LIMIT}"), ["http://a.test"]),
+    ],
+    ids=["none", "every origin", "one origin", "one of each cassette", "all but one", "two limits"],
+)
+def test_each_origin_has_its_limits(
+    good: Path, tmp_path: Path, arguments: Sequence[str], limited: Sequence[str]
+) -> None:
+    """Those for it by name, or else those for every one, in each cassette."""
+    other = write_cassette(tmp_path / "other.yaml", Exchange(f"{SITE}/1"))
+    with serving(good, other, "--latency", "none", *arguments) as process:
+        urls = {line.split()[2]: line.split()[0] for line in lines(process, 3)}
+        statuses = {origin: [ask(f"{url}/1").status_code for _ in range(2)] for origin, url in urls.items()}
+        assert {origin: [200, 429 if origin in limited else 200] for origin in urls} == statuses
+        assert ("", "") == end(process)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ("http://c.test=concurrent:4", "http://c.test was not recorded; there are http://a.test, http://b.test"),
+        ("http://a.test/=concurrent:4", "http://a.test/ was not recorded; there are http://a.test, http://b.test"),
+        ("concurrent:0", "limits 'concurrent:0': expected concurrent:4, rate:10 or rate:10:429"),
+        ("http://a.test=often", "limits 'often': expected concurrent:4, rate:10 or rate:10:429"),
+    ],
+)
+def test_limits_that_cant_be_are_refused(good: Path, limits: str, message: str) -> None:
+    """Code 2, and one line that says which there are."""
+    ran = run("serve", good, "--limits", limits)
+    assert (2, "", "laptime: ", 1) == (ran.returncode, ran.stdout, ran.stderr[:9], ran.stderr.count("\n"))
+    assert message in ran.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_served_is_logged_at_the_end(good: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """Thousands of requests, whatever ends it: a whole file, with a page for each cassette that was asked."""
+    other = write_cassette(tmp_path / "other.yaml", Exchange(f"{SITE}/1"))
+    log, count = tmp_path / "out.har", 3000
+    with serving(good, other, "--latency", "none", "--har", log) as process:
+        urls = [line.split()[0] for line in lines(process, 3)]
+        with Wire(urls[0]) as wire:
+            for _ in range(count // 50):
+                wire.ask(*["/1"] * 50)
+                wire.until(b"hello", 50)
+                wire.data = b""
+        assert 599 == ask(f"{urls[1]}/unknown").status_code
+        assert not log.exists()
+        out, said = end(process, number)
+    assert ("", f"laptime: wrote {count + 1} requests to {log}\n") == (out, said)
+    document = json.loads(log.read_text(encoding="utf-8"))
+    assert [] == har_problems(document)
+    assert [f"{good} at none"] == [page["title"] for page in document["log"]["pages"]]
+    asked = [(entry["request"]["url"], entry["response"]["status"]) for entry in document["log"]["entries"]]
+    assert {("http://a.test/1", 200): count, ("http://b.test/unknown", 599): 1} == {
+        one: asked.count(one) for one in set(asked)
+    }
+    assert [log] == list(tmp_path.glob("*out.har*"))
+
+
+def test_an_impatient_end_leaves_a_whole_log(good: Path, tmp_path: Path) -> None:
+    """Ctrl-C is pressed again while the log is being written: it is, and no traceback is shown."""
+    log = tmp_path / "out.har"
+    with serving(good, "--latency", "none", "--har", log) as process:
+        url = lines(process, 2)[0].split()[0]
+        with Wire(url) as wire:
+            for _ in range(40):
+                wire.ask(*["/1"] * 50)
+                wire.until(b"hello", 50)
+                wire.data = b""
+        while not log.exists() and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.002)
+        out, said = process.communicate(timeout=HANG_LIMIT_S)
+    assert (0, "", f"laptime: wrote 2000 requests to {log}\n") == (process.returncode, out, said)
+    assert 2000 == len(json.loads(log.read_text(encoding="utf-8"))["log"]["entries"])
+
+
+def test_a_signal_amid_an_answer_is_logged_too(good: Path, tmp_path: Path) -> None:
+    """What was not served to its end is left out of the log, and what was is in it."""
+    slow = write_cassette(tmp_path / "slow.yaml", Exchange(passes=[timing(wait=600_000.0)] * 5))
+    log = tmp_path / "out.har"
+    with serving(good, slow, "--har", log) as process:
+        urls = [line.split()[0] for line in lines(process, 3)]
+        with Wire(urls[2]) as waiting:
+            waiting.ask("/")
+            assert "hello" == ask(f"{urls[0]}/1").text
+            out, said = end(process)
+    assert ("", f"laptime: wrote 1 requests to {log}\n") == (out, said)
+
+
+@pytest.mark.parametrize("name", ["missing/out.har", ".", "good.yaml/out.har", "pipe"])
+def test_a_log_that_could_not_be_written_is_refused_at_once(good: Path, name: str) -> None:
+    """Code 2, before anything is served: in no directory, or where something is that is no file."""
+    os.mkfifo(good.with_name("pipe"))
+    place = good.parent / name
+    with serving(good, "--har", place) as process:
+        assert [""] == lines(process, 1)
+        _, said = process.communicate(timeout=HANG_LIMIT_S)
+    expected = f"laptime: --har {place}: expected a file in a directory that exists\n"
+    assert (2, expected) == (process.returncode, said)
+
+
+def test_a_log_that_cant_be_written_at_the_end_is_an_error(good: Path, tmp_path: Path) -> None:
+    """Its directory was removed meanwhile: code 2, and its name."""
+    place = tmp_path / "logs"
+    place.mkdir()
+    with serving(good, "--latency", "none", "--har", place / "out.har") as process:
+        lines(process, 2)
+        place.rmdir()
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=HANG_LIMIT_S)
+    assert (2, "", "laptime: ", True) == (process.returncode, out, said[:9], str(place) in said)
+    assert "Traceback" not in said
 
 
 # laptime race

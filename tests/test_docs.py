@@ -6,8 +6,10 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +50,7 @@ RUNNABLE = [
     (document, command)
     for document in DOCUMENTS
     for command in commands(document)
+    if document != "docs/replay.md"  # its commands follow from each other, in a project of their own
     if not command.startswith(INSTALLS) and not command.endswith("&")
 ]
 
@@ -131,6 +134,50 @@ def test_the_example_workload_is_complete(copy: Path) -> None:
     assert "titles: five titles" in raced.stdout
 
 
+def test_the_five_minutes_work(tmp_path: Path) -> None:
+    """Every command of docs/replay.md, one after the other, in a project made of the files that it shows."""
+    text = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
+    files = re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", text, re.M | re.S)
+    assert ["shop.py", "test_shop.py"] == [name for name, _ in files]
+    for name, source in files:
+        (tmp_path / name).write_text(source)
+    made, first, *others = commands("docs/replay.md")
+    assert 0 == run(made, tmp_path).returncode
+    assert first.startswith("python -m http.server 8080 ")
+    assert first.endswith(" &")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    server = subprocess.Popen(
+        [sys.executable, *shlex.split(first.replace("8080", port))[1:-1]], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    try:
+        answers(int(port))
+        for command in others:
+            serves = command.startswith("laptime serve")
+            typed = f"timeout --preserve-status -s INT 5 {command}" if serves else command.replace("8080", port)
+            done = run(typed, tmp_path, options="-p no:cacheprovider")
+            assert 0 == done.returncode, done.stdout + done.stderr
+    finally:
+        server.terminate()
+        server.wait()
+    assert {"cassettes", "served.har", "shop.py", "site", "test_shop.py"} == {
+        path.name for path in tmp_path.iterdir() if not path.name.startswith(("__", "."))
+    }
+    assert "2 passed" in run("pytest --benchmark-only", tmp_path, options="-p no:cacheprovider").stdout
+
+
+def answers(port: int) -> None:
+    """Wait until something listens."""
+    give_up_at = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < give_up_at
+            time.sleep(0.05)
+
+
 def test_the_readmes_own_suite_works(tmp_path: Path) -> None:
     """The test in README.md, in a project that has nothing to do with this one, is timed and passes."""
     (source,) = blocks("README.md", "python")
@@ -172,6 +219,8 @@ def test_the_constraints_pin_every_dependency_once() -> None:
     assert [] == [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)]
     pinned = [re.sub(r"[._]", "-", line.partition("==")[0].lower()) for line in lines]
     assert len(pinned) == len(set(pinned))
-    wanted = project["dependencies"] + project["optional-dependencies"]["suite"] + ["tox", "ruff", "mypy", "hypothesis"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + extras["suite"] + extras["tls"]
+    wanted += ["tox", "ruff", "mypy", "hypothesis", "httpx", "tornado"]
     names = {re.sub(r"[._]", "-", re.split(r"[<>=\[]", one)[0].lower()) for one in wanted}
     assert set() == names - set(pinned)

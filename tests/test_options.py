@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
 
 from laptime.options import OptionError, Options, parse
+from laptime.redact import HEADERS, Secrets
 from laptime.replay import Latency, LatencyError
 
 
 def test_nothing_said_is_a_replay_at_the_suites_pace():
-    """No latency is set, and no origin has a stand-in."""
-    assert Options("replay", None, {}) == parse("replay", None, [])
+    """No latency is set, nothing varies, no origin has a stand-in, no log is written; secrets are the usual ones."""
+    assert Options() == parse("replay", None, [])
+    assert Options("replay", None, None, {}, None, Secrets()) == Options()
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,67 @@ def test_options_do_not_change():
     """What was read once holds for the session."""
     with pytest.raises(FrozenInstanceError):
         parse("replay", None, []).http = "live"
+
+
+@pytest.mark.parametrize(
+    ("latency", "jitter", "suites", "played"),
+    [
+        (None, None, "recorded", "recorded"),
+        (None, None, "fixed:5ms", "fixed:5ms"),
+        ("none", None, "recorded", "none"),
+        (None, 7, "recorded", "recorded+jitter:7"),
+        (None, 0, "scale:0.1", "scale:0.1+jitter:0"),
+        ("fixed:5ms", -1, "recorded", "fixed:5ms+jitter:-1"),
+        ("recorded+jitter:3", None, "none", "recorded+jitter:3"),
+        ("recorded+jitter:3", 7, "none", "recorded+jitter:7"),
+        (None, None, "recorded+jitter:3", "recorded+jitter:3"),
+        (None, 7, "recorded+jitter:3", "recorded+jitter:7"),
+    ],
+)
+def test_the_command_line_goes_before_the_suite(latency, jitter, suites, played):
+    """In the pace, and in the seed of what varies it."""
+    assert played == str(parse("replay", latency, [], jitter=jitter).pace(suites))
+
+
+def test_where_there_are_no_waits_nothing_can_vary():
+    """As with latency none, the suite's or the command line's."""
+    for latency, suites in (("none", "recorded"), (None, "none")):
+        with pytest.raises(LatencyError, match="jitter: there are no waits to vary with latency none"):
+            parse("replay", latency, [], jitter=7).pace(suites)
+
+
+def test_a_log_is_written_where_it_was_asked_for(tmp_path, monkeypatch):
+    """Wherever the session goes meanwhile; over what is there."""
+    (tmp_path / "old.har").write_text("old")
+    (tmp_path / "logs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    places = ["new.har", "old.har", "logs/new.har", str(tmp_path / "new.har")]
+    expected = [tmp_path / place for place in places]
+    assert expected == [parse("replay", None, [], har=place).har for place in places]
+    assert "old" == (tmp_path / "old.har").read_text()
+
+
+@pytest.mark.parametrize("place", ["missing/out.har", ".", "", "logs", "file/out.har", "pipe", "to-pipe"])
+def test_a_log_that_could_not_be_written_is_refused(tmp_path, monkeypatch, place):
+    """Where there is no directory, or something that is no file: it would be replaced, as /dev/stdout would."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to-pipe").symlink_to("pipe")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError) as refused:
+        parse("replay", None, [], har=place)
+    assert f"--har {Path(place)}: expected a file in a directory that exists" == str(refused.value)
+
+
+def test_a_log_behind_a_link_is_written_there(tmp_path):
+    """The link stays one."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "out.har").symlink_to("logs/out.har")
+    assert (tmp_path / "logs" / "out.har").resolve() == parse("replay", None, [], har=str(tmp_path / "out.har")).har
+
+
+def test_what_a_recording_leaves_out_is_as_the_project_says():
+    """The options carry it."""
+    secrets = Secrets(HEADERS | {"x-shop-session"})
+    assert secrets == parse("record", None, [], secrets=secrets).secrets

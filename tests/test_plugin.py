@@ -9,82 +9,36 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
 import pytest
 from plugin_support import (
+    CUT_SHORT,
+    FAILED,
     HANG_LIMIT_S,
+    OK,
+    PRICES,
     PYTEST,
+    SHORT,
+    USAGE,
     Ended,
     benchmarks,
+    closed_port,
     interrupt_after,
     live_site,
     run,
+    suite,
     write,
 )
 from plugin_support import pytest as pytest_in
-from support import Exchange, timing, write_cassette
+from support import Exchange, write_cassette
 
 from laptime import machine
 from laptime.cassette import load
 
 LINUX = sys.platform == "linux"
-OK, FAILED, CUT_SHORT, USAGE, NOTHING_RUN = 0, 1, 2, 4, 5
-PRICES = {"/price/pear": "3", "/price/plum": "4"}
-
-SHOP = """
-    '''What a shop asks for its goods.'''
-    import json, sys, urllib.request
-    from contextlib import contextmanager
-
-    def price(base_url, name):
-        with urllib.request.urlopen(f"{base_url}/price/{name}", timeout=60) as response:
-            return json.load(response)
-
-    def price_or_none(base_url, name):
-        try:
-            return price(base_url, name)
-        except OSError:
-            return None
-
-    @contextmanager
-    def shopping(base_url, names, get=price):
-        yield lambda: [get(base_url, name) for name in names]
-
-    def is_loaded(module):
-        return module in sys.modules
-"""
-
-COMMON = """
-    import os, time
-    from collections import Counter
-    from contextlib import contextmanager
-    from functools import partial
-    from itertools import count
-    from pathlib import Path
-
-    import psutil, pytest
-    from shop import is_loaded, price_or_none, shopping
-
-    HERE = Path(__file__).parent
-    NAMES = ["pear", "plum"]
-    ASKED = Counter(f"GET /price/{name}" for name in NAMES)
-    RACE = {"rounds": (3, 3, 0.0), "group": "shop", "workload": "shop", "summary": "what things cost"}
-
-    def prices_are_right(answer):
-        assert [3, 4] == answer, f"wrong prices: {answer}"
-
-    def is_one(answer):
-        assert 1 == answer, f"not one: {answer}"
-
-    @contextmanager
-    def one():
-        yield lambda: 1
-"""
 
 TIMED = """
     def shop(lap, stage, names=NAMES, asked=ASKED, **settings):
@@ -104,31 +58,6 @@ QUICK = """
     def test_quick(lap):
         lap(one, is_one, rounds=(2, 2, 0.0))
 """
-
-SHORT = """
-    def test_short(replay, lap):
-        stage = replay(HERE / "shop.yaml", "fixed:5ms")
-        lap(partial(shopping, stage.url(), NAMES), prices_are_right, stage=stage, requests=ASKED, **RACE)
-"""
-
-
-def suite(directory: Path, **tests: tuple[str, ...]) -> Path:
-    """A package, its recording, and files of tests."""
-    passes = [timing(wait=2.0)] * 5
-    exchanges = (Exchange(f"https://shop.test{path}", body=price, passes=passes) for path, price in PRICES.items())
-    write_cassette(directory / "shop.yaml", *exchanges)
-    (directory / "shop").mkdir()
-    write(directory / "shop", __init__=SHOP)
-    return write(directory, **{name: (COMMON, *parts) for name, parts in tests.items()})
-
-
-@contextmanager
-def closed_port() -> Iterator[int]:
-    """A port of loopback where nothing listens, and nothing else will."""
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        yield reserved.getsockname()[1]
-
 
 # a session in which all is well
 
@@ -262,6 +191,8 @@ def test_profiling_leaves_the_timing_whole(tmp_path):
 # tests that don't pass leave no timing
 
 ENDINGS = """
+    import socket
+
     def right_until(call):
         calls = count()
 
@@ -350,6 +281,23 @@ ENDINGS = """
         from shop import price
         ask(lap, replay, ["pear", "fig"], ASKED, price)
 
+    def test_refused(lap, replay):
+        stage = replay(HERE / "shop.yaml", "none")
+
+        @contextmanager
+        def mumbling():
+            with shopping(stage.url(), NAMES) as work:
+                def mumble_and_work():
+                    host, port = stage.url().removeprefix("http://").split(":")
+                    with socket.create_connection((host, int(port))) as connection:
+                        connection.sendall(b"EHLO mail.example\\r\\n\\r\\n")
+                        connection.recv(1000)
+                    return work()
+
+                yield mumble_and_work
+
+        lap(mumbling, prices_are_right, stage=stage, requests=ASKED, **RACE)
+
     def test_too_few(lap, replay):
         ask(lap, replay, ["pear"], ASKED)
 
@@ -374,6 +322,7 @@ ENDED_BADLY = [
     ("test_plain_by_request", "FAILED", "too late"),
     ("test_unmatched", "FAILED", "not in the cassette: GET /price/fig"),
     ("test_unmatched_and_raised", "FAILED", "not in the cassette: GET /price/fig"),
+    ("test_refused", "FAILED", "served 2 of 2 expected requests: refused: 400 Bad Request: not HTTP/1.1: "),
     ("test_too_few", "FAILED", "served 1 of 2 expected requests: 1 went missing (GET /price/plum)"),
     ("test_too_many", "FAILED", "served 3 of 2 expected requests: 1 came more often than asked (GET /price/plum)"),
 ]
@@ -619,7 +568,7 @@ def test_helpers_end_with_a_session_that_is_killed(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "played"),
-    [((), "fixed:5ms"), (("--latency=fixed:1ms",), "fixed:1ms"), (("--latency=none",), "none")],
+    [((), "fixed:5ms"), (("--latency=none",), "none"), (("--latency=fixed:1ms", "--jitter=7"), "fixed:1ms+jitter:7")],
 )
 def test_latency_on_the_command_line_goes_before_the_suites(tmp_path, arguments, played):
     """What the test asks for holds only where nothing was said."""
@@ -632,19 +581,82 @@ def test_latency_on_the_command_line_goes_before_the_suites(tmp_path, arguments,
 
 
 @pytest.mark.parametrize(
-    ("argument", "message"),
+    ("arguments", "message"),
     [
-        ("--latency=fast", "latency 'fast': expected recorded, scale:0.1, fixed:50ms or none"),
-        ("--origin=shop", "--origin 'shop': expected NAME=URL, as in hn_items=http://127.0.0.1:8901"),
-        ("--http=alive", "'replay', 'live', 'record'"),
+        (("--latency=fast",), "latency 'fast': expected recorded, scale:0.1, fixed:50ms or none"),
+        (("--origin=shop",), "--origin 'shop': expected NAME=URL, as in hn_items=http://127.0.0.1:8901"),
+        (("--http=alive",), "'replay', 'live', 'record'"),
+        (("--jitter=soon",), "--jitter: invalid int value: 'soon'"),
+        (("--latency=none", "--jitter=7"), "jitter: there are no waits to vary with latency none"),
     ],
+    ids=["latency", "origin", "http", "jitter", "jitter without waits"],
 )
-def test_an_option_that_cannot_be_read_is_a_usage_error(tmp_path, argument, message):
+def test_an_option_that_cannot_be_read_is_a_usage_error(tmp_path, arguments, message):
     """It is named with what was expected, and nothing runs."""
-    ended = pytest_in(suite(tmp_path, test_quick=(QUICK,)), argument)
+    ended = pytest_in(suite(tmp_path, test_quick=(QUICK,)), *arguments)
     assert USAGE == ended.code
     assert message in ended.text
     assert "collected" not in ended.text
+
+
+def test_what_varies_the_waits_is_stored_with_the_figures(tmp_path):
+    """The seed stands behind the pace; what is played at latency none fails rather than not vary."""
+    tests = """
+        def test_varied(replay, lap):
+            stage = replay(HERE / "shop.yaml", "scale:0.5")
+            lap(partial(shopping, stage.url(), NAMES), prices_are_right, stage=stage, requests=ASKED, **RACE)
+
+        def test_without_waits(replay):
+            replay(HERE / "shop.yaml", "none")
+    """
+    ended = pytest_in(suite(tmp_path, test_varied=(tests,)), "--jitter=7", "--benchmark-json=out.json")
+    assert "1 failed, 1 passed" in ended.text
+    assert "jitter: there are no waits to vary with latency none" in ended.text
+    assert "scale:0.5+jitter:7" == benchmarks(tmp_path / "out.json")["test_varied"]["extra_info"]["latency"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('secret_feilds = ["parcel"]', "secret_feilds: no such setting; there are secret_fields, secret_headers"),
+        ('secret_headers = "parcel"', 'secret_headers: expected a list of names, as in ["x-session"]'),
+    ],
+    ids=["unknown key", "wrong type"],
+)
+def test_a_setting_that_cannot_be_read_is_a_usage_error(tmp_path, text, message):
+    """The file and the key are named with what was expected, and nothing runs."""
+    suite(tmp_path, test_quick=(QUICK,))
+    (tmp_path / "pyproject.toml").write_text(f"[tool.laptime]\n{text}\n")
+    ended = pytest_in(tmp_path)
+    assert USAGE == ended.code
+    assert f"{tmp_path}/pyproject.toml: tool.laptime.{message}" in ended.text
+    assert "collected" not in ended.text
+
+
+def test_a_recording_leaves_out_what_the_project_says(tmp_path):
+    """Beside what is left out anyway; tables below are another part's affair."""
+    tests = """
+        from urllib.request import Request, urlopen
+
+        @pytest.mark.laptime_record
+        def test_record(record):
+            def run(url):
+                headers = {"X-Shop-Session": "of-4711", "Authorization": "of-4712", "X-Plain": "of-4713"}
+                urlopen(Request(f"{url}/price/pear?parcel=4714&token=4715&page=4716", headers=headers)).close()
+
+            record("shop", HERE / "secret.yaml", "https://shop.test", run)
+    """
+    suite(tmp_path, test_record=(tests,))
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.laptime]\nsecret_headers = ["x-shop-session"]\nsecret_fields = ["parcel"]\n'
+        "[tool.laptime.gate]\nslower = 1.1\n"
+    )
+    with live_site({"/price/pear?parcel=4714&token=4715&page=4716": "3"}) as (url, _):
+        ended = pytest_in(tmp_path, "--http=record", f"--origin=shop={url}")
+    assert OK == ended.code, ended.text
+    written = (tmp_path / "secret.yaml").read_text() + (tmp_path / "secret.timings.json").read_text()
+    secrets = ["4711", "4712", "4713", "4714", "4715", "4716"]
+    assert ["4713", "4716"] == [secret for secret in secrets if secret in written]
 
 
 RECORDING = """
@@ -801,13 +813,242 @@ def test_however_pytest_is_started_spawned_workers_do_not_import_it(tmp_path, co
     assert OK == ended.code, ended.text
 
 
+PROXIED = """
+    import asyncio, multiprocessing, shutil, subprocess
+    import aiohttp, httpx, requests
+    from shop import price
+
+    @pytest.fixture(scope="module")
+    def stage(replay):
+        return replay(HERE / "shop.yaml", "none")
+
+    def test_requests(stage):
+        assert 3 == requests.get(f"{stage.url()}/price/pear", timeout=60).json()
+
+    def test_requests_by_name(stage):
+        assert 3 == requests.get(f"{stage.url()}/price/pear".replace("127.0.0.1", "localhost"), timeout=60).json()
+
+    def test_requests_over_tls(replay):
+        stage = replay(HERE / "shop.yaml", "none", tls=True)
+        assert 3 == requests.get(f"{stage.url()}/price/pear", timeout=60, verify=stage.ca_file).json()
+
+    def test_httpx(stage):
+        assert 3 == httpx.get(f"{stage.url()}/price/pear", timeout=60).json()
+
+    def test_urllib(stage):
+        assert 3 == price(stage.url(), "pear")
+
+    def test_aiohttp(stage):
+        async def ask():
+            async with aiohttp.ClientSession(trust_env=True) as client:
+                async with client.get(f"{stage.url()}/price/pear") as response:
+                    return await response.text()
+
+        assert "3" == asyncio.run(ask())
+
+    @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+    def test_curl(stage):
+        command = ["curl", "--silent", "--show-error", "--fail", f"{stage.url()}/price/pear"]
+        assert b"3" == subprocess.run(command, check=True, capture_output=True).stdout
+
+    @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+    def test_workers(stage, method):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            assert [3, 4] == pool.map(partial(price, stage.url()), NAMES)
+"""
+VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
 @pytest.mark.parametrize("exempt", [None, "intranet.example"], ids=["none exempt", "another exempt"])
 def test_a_proxy_does_not_take_the_requests_to_the_replay(tmp_path, exempt):
-    """Not even one that is named in the environment for every address."""
+    """Not even one that is named in the environment for every address, whichever client asks, in whichever process."""
     with closed_port() as port:
-        proxy = f"http://127.0.0.1:{port}"
-        env = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), proxy)
+        env = dict.fromkeys(VARIABLES, f"http://127.0.0.1:{port}")
         env |= dict.fromkeys(("NO_PROXY", "no_proxy"), exempt) if exempt else {}
-        ended = pytest_in(suite(tmp_path, test_shop=(SHORT,)), "--benchmark-json=out.json", env=env)
+        ended = pytest_in(suite(tmp_path, test_shop=(SHORT, PROXIED)), "--benchmark-json=out.json", env=env)
     assert OK == ended.code, ended.text
     assert ["test_short"] == list(benchmarks(tmp_path / "out.json"))
+
+
+def test_the_environment_is_left_as_it_was(tmp_path):
+    """Exceptions of one's own stay beside ours; where every address is one already, nothing is added."""
+    tests = """
+        def test_noted(replay):
+            noted = [os.environ.get(name) for name in ("NO_PROXY", "no_proxy")]
+            print(f"during: {noted}")
+    """
+    several = """
+        import os, pytest
+
+        for exempt in ((None, None), ("a.example", None), (None, "*"), ("a.example,*", "b.example,.c.example")):
+            for name, value in zip(("NO_PROXY", "no_proxy"), exempt):
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+            before = dict(os.environ)
+            assert 0 == pytest.main(["-q", "-s", "-p", "no:cacheprovider", "test_noted.py"])
+            assert before == dict(os.environ), exempt
+            os.environ.update(before)
+    """
+    write(suite(tmp_path, test_noted=(tests,)), several=several)
+    ended = run(tmp_path, sys.executable, "several.py")
+    assert OK == ended.code, ended.text
+    ours = "127.0.0.1,localhost"
+    expected = [
+        [ours, ours],
+        [f"a.example,{ours}", ours],
+        [ours, "*"],
+        ["a.example,*", f"b.example,.c.example,{ours}"],
+    ]
+    assert [str(one) for one in expected] == re.findall(r"^during: (.*?)\.?$", ended.text, re.M)
+
+
+# the replay itself, as a fixture
+
+REPLAYED = """
+    import requests
+    from urllib.parse import urlsplit
+
+    def test_a_stage_stands_for_its_origins(replay):
+        stage = replay(HERE / "shop.yaml", "none")
+        assert {"https://shop.test": stage.url()} == dict(stage.origins)
+        assert stage.url("https://shop.test") == stage.url()
+        assert ("http", "127.0.0.1") == (urlsplit(stage.url()).scheme, urlsplit(stage.url()).hostname)
+        with pytest.raises(KeyError, match="origin 'https://other.test'; recorded are: https://shop.test"):
+            stage.url("https://other.test")
+
+    def test_a_path_may_be_text(replay):
+        assert replay(str(HERE / "shop.yaml"), "none") == replay(HERE / "shop.yaml", "none")
+
+    def test_without_tls_there_is_nothing_to_trust(replay):
+        assert replay(HERE / "shop.yaml", "none").ca_file is None
+
+    def test_tls(replay):
+        stage = replay(HERE / "shop.yaml", "none", tls=True)
+        assert stage.url().startswith("https://")
+        assert 3 == requests.get(f"{stage.url()}/price/pear", verify=stage.ca_file, timeout=60).json()
+        assert 4 == requests.get(
+            f"{stage.url()}/price/plum".replace("127.0.0.1", "localhost"), verify=stage.ca_file, timeout=60
+        ).json()
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(f"{stage.url()}/price/pear", timeout=60)
+        assert stage.ca_file == replay(HERE / "shop.yaml", "fixed:1ms", tls=True).ca_file
+
+    def test_what_was_recorded(replay):
+        stage = replay(HERE / "shop.yaml", "none")
+        recorded = stage.interactions()
+        assert ["https://shop.test/price/pear", "https://shop.test/price/plum"] == [one.uri for one in recorded]
+        assert {"/price/pear": (200, b"3"), "/price/plum": (200, b"4")} == stage.responses()
+        assert {} == stage.responses("POST")
+
+    def test_what_was_served(replay):
+        stage = replay(HERE / "shop.yaml", "fixed:2ms")
+        assert [] == stage.take_log()
+        with requests.Session() as client:
+            for name in ("plum", "pear", "fig"):
+                client.get(f"{stage.url()}/price/{name}", timeout=60)
+        log = stage.take_log()
+        assert [] == stage.take_log()
+        asked = ["GET /price/plum", "GET /price/pear", "GET /price/fig"]
+        assert asked == [visit.request for visit in log]
+        assert [(1, 200), (0, 200), (-1, 599)] == [(visit.interaction, visit.status) for visit in log]
+        assert [True, False, False] == [visit.opened_ns >= 0 for visit in log]
+        for visit in log:
+            assert visit.begun_ns <= visit.read_ns <= visit.due_ns <= visit.first_ns <= visit.done_ns
+        assert all(visit.due_ns - visit.read_ns >= 2_000_000 for visit in log[:2])
+
+    @pytest.mark.parametrize("origin", [None, "https://shop.test", "*"])
+    def test_limits(replay, origin):
+        limits = "rate:0.01:429"
+        stage = replay(HERE / "shop.yaml", "none", limits=limits if origin is None else {origin: limits})
+        stage.begin()
+        assert [200, 429] == [requests.get(f"{stage.url()}/price/pear", timeout=60).status_code for _ in range(2)]
+        answer = requests.get(f"{stage.url()}/price/plum", timeout=60)
+        assert (429, True) == (answer.status_code, 1 <= int(answer.headers["Retry-After"]) <= 100)
+        assert [200, 429, 429] == [visit.status for visit in stage.take_log()]
+
+    def test_each_way_to_play_is_a_stage_of_its_own(replay):
+        path = HERE / "shop.yaml"
+        ways = [{}, {"latency": "none"}, {"limits": "concurrent:1"}, {"limits": "concurrent:2"}, {"tls": True}]
+        assert len(ways) == len({replay(path, **way).url() for way in ways})
+        assert [replay(path, **way) for way in ways] == [replay(path, **way) for way in ways]
+
+    def test_limits_that_cannot_be_read(replay):
+        replay(HERE / "shop.yaml", limits="concurrent:0")
+
+    def test_limits_of_another_origin(replay):
+        replay(HERE / "shop.yaml", limits={"https://other.test": "concurrent:1"})
+
+    def test_a_latency_that_cannot_be_read(replay):
+        replay(HERE / "shop.yaml", "fast")
+"""
+REFUSED = {
+    "test_limits_that_cannot_be_read": "limits 'concurrent:0': expected concurrent:4, rate:10 or rate:10:429",
+    "test_limits_of_another_origin": "limits: https://other.test was not recorded in",
+    "test_a_latency_that_cannot_be_read": "latency 'fast': expected recorded, scale:0.1, fixed:50ms or none",
+}
+
+
+def test_a_suite_can_play_and_look_at_a_recording(tmp_path):
+    """Over TLS, within limits, its answers and what was served of them; what can't be played fails its test shortly."""
+    ended = pytest_in(suite(tmp_path, test_replayed=(REPLAYED,)), "-rA", env={"COLUMNS": "300"})
+    assert FAILED == ended.code
+    failed = dict(re.findall(r"^FAILED test_replayed\.py::(\w+) - Failed: (.*)$", ended.text, re.M))
+    assert REFUSED.keys() == failed.keys(), ended.text
+    assert [True] * 3 == [failed[name].startswith(said) for name, said in REFUSED.items()]
+    assert f"{len(REFUSED)} failed, 10 passed" in ended.text
+    assert "Traceback" not in ended.text
+
+
+IN_TURN = """
+    @pytest.fixture(scope="module")
+    def shared(replay):
+        return replay(HERE / "turns.yaml", "none")
+
+    @pytest.fixture
+    def dynamic(request):
+        return request.getfixturevalue("shared")
+
+    @pytest.mark.parametrize("number", range(2))
+    def test_first(replay, number):
+        stage = replay(HERE / "turns.yaml", "none")
+        assert [1, 2, 3] == [price_or_none(stage.url(), "pear") for _ in range(3)]
+        assert 3 == len(stage.take_log())
+
+    @pytest.mark.parametrize("number", range(2))
+    def test_cut_short(shared, number):
+        assert 1 == price_or_none(shared.url(), "pear")
+        assert None is price_or_none(shared.url(), "fig")
+        assert 2 == len(shared.take_log())
+
+    def test_by_request(dynamic):
+        assert 1 == price_or_none(dynamic.url(), "pear")
+        assert 1 == len(dynamic.take_log())
+
+    def test_timed(lap, shared):
+        lap(partial(shopping, shared.url(), ["pear"]), is_one, stage=shared, requests={"GET /price/pear": 1}, **RACE)
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("--har=out.har",), ("-n", "1")], ids=["plain", "logged", "xdist"])
+def test_a_test_meets_a_replay_as_if_it_were_the_first(tmp_path, arguments):
+    """What others asked for before it is neither in its log, nor has it used up an answer."""
+    suite(tmp_path, test_turns=(IN_TURN.replace("is_one", "lambda answer: is_one(*answer)"),))
+    exchanges = [Exchange("https://shop.test/price/pear", body=str(price)) for price in (1, 2, 3)]
+    write_cassette(tmp_path / "turns.yaml", *exchanges, timed=False)
+    ended = pytest_in(tmp_path, *arguments)
+    assert OK == ended.code, ended.text
+
+
+def test_tls_says_what_it_needs(tmp_path):
+    """Where trustme isn't installed."""
+    tests = """
+        import sys
+        sys.modules["trustme"] = None  # as good as not installed
+
+        def test_tls(replay):
+            replay(HERE / "shop.yaml", "none", tls=True)
+    """
+    ended = pytest_in(suite(tmp_path, test_tls=(tests,)))
+    assert FAILED == ended.code
+    assert "TLS needs trustme: `pip install 'laptime[tls]'`" in ended.text

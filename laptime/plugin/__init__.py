@@ -17,21 +17,23 @@ from typing import Any
 import pytest
 
 from laptime import lap as laps
-from laptime import live, machine, options
+from laptime import live, machine, options, settings
 from laptime.cassette import CassetteError
 from laptime.memory import SamplerDied
 from laptime.options import RECORD, REPLAY, Options
+from laptime.plugin.benchmarks import CANNOT_MEASURE
 from laptime.plugin.discard import Discard
+from laptime.plugin.escapes import Escapes
+from laptime.plugin.logbook import Logbook
 from laptime.plugin.narrator import Narrator
-from laptime.replay import Latency, LatencyError, ReplayDied, Stage
+from laptime.plugin.recorder import Recorder
+from laptime.replay import LatencyError, LimitsError, ReplayDied, Stage, TlsError
 from laptime.resources import KnownUnreachable, Resources
 
-CANNOT_MEASURE = 2
-"""The exit code where the harness failed, and nothing that was measured counts."""
 RECORD_MARK = "laptime_record"
 _LOOPBACK = "127.0.0.1,localhost"
 
-RESOURCES, NARRATOR = pytest.StashKey[Resources](), pytest.StashKey[Narrator]()
+RESOURCES, NARRATOR, ESCAPES = pytest.StashKey[Resources](), pytest.StashKey[Narrator](), pytest.StashKey[Escapes]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,6 +53,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "says, else recorded.",
     )
     group.addoption(
+        "--jitter",
+        type=int,
+        metavar="SEED",
+        help="Draw each answer's wait anew from those that were recorded for it (around a fixed one: log-normal), the "
+        "same for the same seed.",
+    )
+    group.addoption(
+        "--har",
+        metavar="FILE",
+        help="Write what the replay served, and when, as HAR 1.2, a page for each round.",
+    )
+    group.addoption(
         "--origin",
         action="append",
         default=[],
@@ -63,16 +77,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, and make ready for what the session may need."""
     config.addinivalue_line("markers", f"{RECORD_MARK}: records a cassette; runs with --http=record only")
+    option = config.getoption
     try:
-        parsed = options.parse(config.getoption("http"), config.getoption("latency"), config.getoption("origin"))
-    except (LatencyError, options.OptionError) as error:
+        parsed = options.parse(
+            option("http"),
+            option("latency"),
+            option("origin"),
+            jitter=option("jitter"),
+            har=option("har"),
+            secrets=settings.read(config.rootpath).secrets,
+        )
+        if parsed.jitter is not None and parsed.latency is not None:
+            parsed.latency.with_jitter(parsed.jitter)
+    except (LatencyError, options.OptionError, settings.SettingsError) as error:
         raise pytest.UsageError(str(error)) from error
-    resources, narrator = Resources(parsed), Narrator(config, parsed)
-    config.stash[RESOURCES], config.stash[NARRATOR] = resources, narrator
-    for hooks in (narrator, Discard(config), Selection(resources)):
-        config.pluginmanager.register(hooks, f"laptime-{type(hooks).__name__.lower()}")
+    if parsed.har is not None and (option("numprocesses", None) or hasattr(config, "workerinput")):
+        raise pytest.UsageError("--har: several processes would write one file; leave -n out")
+    if parsed.har is not None and parsed.http != REPLAY:
+        raise pytest.UsageError(f"--har: only a replay is logged, and this is --http={parsed.http}")
+    resources, narrator, escapes = Resources(parsed), Narrator(config, parsed), Escapes(parsed)
+    config.stash[RESOURCES], config.stash[NARRATOR], config.stash[ESCAPES] = resources, narrator, escapes
+    hooks = [narrator, Discard(config), Selection(resources), escapes, Proxies()]
+    if parsed.har is not None and not option("collectonly"):
+        hooks.append(Logbook(resources, parsed.har, narrator.say))
+    for one in hooks:
+        config.pluginmanager.register(one, f"laptime-{type(one).__name__.lower()}")
     _spawn_without_pytest()
-    _keep_from_proxies()
 
 
 def _spawn_without_pytest() -> None:
@@ -90,10 +120,22 @@ def _spawn_without_pytest() -> None:
         main.__spec__ = importlib.util.find_spec("pytest.__main__")
 
 
-def _keep_from_proxies() -> None:
-    """A proxy named in the environment would take the requests to the replay; it must be set before a worker starts."""
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, [os.environ.get(name), _LOOPBACK]))
+class Proxies:
+    """A proxy named in the environment would take the requests to the replay; said before any worker starts."""
+
+    def __init__(self) -> None:
+        self._before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+        for name, value in self._before.items():
+            if value is None or "*" not in value.split(","):  # which is: no proxy at all
+                os.environ[name] = ",".join(filter(None, [value, _LOOPBACK]))
+
+    def pytest_unconfigure(self) -> None:
+        """Leave the environment as it was."""
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 class Selection:
@@ -114,6 +156,15 @@ class Selection:
         if dropped:
             config.hook.pytest_deselected(items=dropped)
             items[:] = chosen
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """A test meets each stage as if nothing had been asked of it before, whatever ran before it."""
+        if {"replay", "request"} & set(getattr(item, "fixturenames", ())):
+            try:
+                self._resources.begin()
+            except ReplayDied as error:
+                pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -142,19 +193,25 @@ def usable_cpus() -> float:
 
 @pytest.fixture(scope="session")
 def replay(pytestconfig: pytest.Config) -> Callable[..., Stage]:
-    """``replay(path, latency="recorded")`` serves a cassette; the result's `.url(origin)` stands for a recorded origin.
+    """``replay(path, latency="recorded", *, tls=False, limits="")`` serves a cassette to any client on this machine.
 
-    A latency given on the command line goes before the one given here. One server process serves the session.
+    The result's `.url(origin)` stands for a recorded origin; see `laptime.replay.Stage`, and `ReplayServer.load` for
+    what it takes. A latency on the command line goes before the one given here. One server process serves the session.
+    In a test that uses it nothing but loopback can be reached.
     """
-    resources = pytestconfig.stash[RESOURCES]
+    resources, escapes = pytestconfig.stash[RESOURCES], pytestconfig.stash[ESCAPES]
 
-    def serve(path: str | Path, latency: str = "recorded") -> Stage:
+    def serve(
+        path: str | Path, latency: str = "recorded", *, tls: bool = False, limits: str | Mapping[str, str] = ""
+    ) -> Stage:
         try:
-            return resources.stage(Path(path), resources.options.latency or Latency.parse(latency))
+            stage = resources.stage(Path(path), resources.options.pace(latency), tls=tls, limits=limits)
         except ReplayDied as error:
             pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
-        except CassetteError as error:
+        except (CassetteError, LatencyError, LimitsError, TlsError) as error:
             pytest.fail(str(error), pytrace=False)
+        escapes.up()
+        return stage
 
     return serve
 
@@ -209,21 +266,23 @@ def record(pytestconfig: pytest.Config, live_origin: Callable[[str, str], str]) 
     """``record(name, path, origin, run)`` records what ``run(url)`` asks for; `url` is the origin or its stand-in."""
     from laptime import record as recording  # aiohttp and vcrpy are needed for this only
 
-    say = pytestconfig.stash[NARRATOR].say
+    resources, narrator = pytestconfig.stash[RESOURCES], pytestconfig.stash[NARRATOR]
 
     def make(name: str, path: Path, origin: str, run: Callable[[str], object]) -> None:
         url = live_origin(name, origin)
-
-        def progress(done: int, total: int) -> None:
-            say(f"{name}: timed {done} of {total} requests", over=True)
-
+        told = Recorder(name, path, narrator)
         try:
             with recording.explained(name, url):
                 made = recording.record(
-                    path, lambda: run(url), "live" if url == origin else "stand-in", progress=progress
+                    path,
+                    lambda: run(url),
+                    "live" if url == origin else "stand-in",
+                    secrets=resources.options.secrets,
+                    progress=told.progress,
+                    say=told.say,
                 )
         except recording.RecordError as error:
-            pytest.fail(str(error), pytrace=False)
-        say(f"recorded {path}: {len(made.interactions)} requests, {made.passes} passes each, from {url}")
+            raise pytest.fail.Exception(str(error), pytrace=False) from None  # its causes are in its message
+        told.done(made, url)
 
     return make

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+CANNOT_MEASURE = 2
+"""The exit code where the harness failed, and nothing that was measured counts."""
+
 
 def benchmark_session(config: pytest.Config) -> Any:
     """pytest-benchmark's session; None where it is switched off."""

@@ -27,6 +27,12 @@ class Narrator:
         self._plan: plan.Plan | None = None
         self._narrates = False
 
+    @property
+    def overwrites(self) -> bool:
+        """Whether a line can be written over."""
+        terminal = self._terminal()
+        return terminal is not None and bool(terminal.isatty)
+
     def say(self, line: str, *, over: bool = False) -> None:
         """Write a line while a test runs; `over` what stands there, and not at all where that can't be."""
         terminal, capture = self._terminal(), self._config.pluginmanager.get_plugin("capturemanager")
