@@ -23,6 +23,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -328,8 +329,9 @@ async def run(listener: socket.socket, options: argparse.Namespace) -> None:
     app.router.add_get("/{path:.*}", Origin(options.seed, options.scale).answer, allow_head=False)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
-    print(f"stand-in origin on http://{options.host}:{listener.getsockname()[1]}", flush=True)
+    await web.SockSite(runner, listener, ssl_context=options.tls).start()
+    scheme = "https" if options.tls else "http"
+    print(f"stand-in origin on {scheme}://{options.host}:{listener.getsockname()[1]}", flush=True)
     await stop.wait()
     await runner.cleanup()
 
@@ -341,6 +343,16 @@ def loopback(text: str) -> str:
     return text
 
 
+def certified(text: str) -> ssl.SSLContext:
+    """A server's TLS context with the certificate and the key of a file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(text)
+    except OSError as error:  # ssl's own errors are among these
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+    return context
+
+
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options of the command line."""
     layout = argparse.RawDescriptionHelpFormatter
@@ -349,6 +361,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8901, help="0 takes any free one (%(default)s)")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides content and delays (%(default)s)")
     parser.add_argument("--scale", type=float, default=1.0, help="times every delay (%(default)s)")
+    parser.add_argument(
+        "--tls", type=certified, metavar="FILE", help="serve https, with this certificate and key (PEM)"
+    )
     parser.add_argument("--until-eof", action="store_true", help="stop when standard input closes")
     return parser.parse_args(argv)
 

@@ -6,10 +6,11 @@ the two sides differ by chance too; the last column says by how much they may.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from math import sqrt
 from pathlib import Path
@@ -18,6 +19,7 @@ from statistics import mean, stdev
 from benchmarks.budgets.figures import Figure, progress, stand_in_origin
 from laptime.record import record
 from laptime.replay import Latency, ReplayServer, Stage
+from laptime.replay.tls import Authority
 from workloads.hn_items import HN_ITEMS
 from workloads.model import WARM, How, Workload
 from workloads.quotes import QUOTES
@@ -34,8 +36,40 @@ def figures() -> Iterator[Figure]:
             yield from _compare(workload, origin, server, Path(directory) / f"{workload.name}.yaml")
 
 
-def _ways(workload: Workload) -> Iterator[tuple[str, Callable[..., object], How, bool]]:
+def over_tls() -> Iterator[Figure]:
+    """The same over TLS on both sides, without variants that start processes: a fork server keeps its environment."""
+    with tempfile.TemporaryDirectory() as directory, closing(Authority()) as authority, ReplayServer() as server:
+        path = Path(directory)
+        with stand_in_origin(authority.certificate) as origin, _trusted(path / "both.pem") as trust:
+            trust(authority.ca_file)
+            for workload in (HN_ITEMS, QUOTES):
+                yield from _compare(workload, origin, server, path / f"{workload.name}.yaml", trust)
+
+
+@contextmanager
+def _trusted(path: Path) -> Iterator[Callable[[Path], None]]:
+    """Make this process's clients trust what the given call is called with."""
+    names = {"REQUESTS_CA_BUNDLE": str(path), "SSL_CERT_FILE": str(path)}
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+
+    def trust(ca_file: Path) -> None:
+        with path.open("ab") as file:
+            file.write(ca_file.read_bytes())
+
+    try:
+        yield trust
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _ways(workload: Workload, *, processes: bool) -> Iterator[tuple[str, Callable[..., object], How, bool]]:
     for variant in workload.variants:
+        if variant.start_methods and not processes:
+            continue
         method = "forkserver" if variant.start_methods else None
         numbers = WORKERS if variant.workers and not variant.start_methods else (2,) if variant.workers else (1,)
         for workers in numbers:
@@ -43,7 +77,14 @@ def _ways(workload: Workload) -> Iterator[tuple[str, Callable[..., object], How,
             yield name, variant.open, How(workers, method), WARM in variant.lifecycles
 
 
-def _compare(workload: Workload, origin: str, server: ReplayServer, path: Path) -> Iterator[Figure]:
+def _compare(
+    workload: Workload,
+    origin: str,
+    server: ReplayServer,
+    path: Path,
+    trust: Callable[[Path], None] | None = None,
+) -> Iterator[Figure]:
+    """One workload; over TLS where `trust` is given, which is called with what clients must trust."""
     first = workload.variants[0]
 
     def visit() -> None:
@@ -52,13 +93,15 @@ def _compare(workload: Workload, origin: str, server: ReplayServer, path: Path) 
 
     for _ in progress(range(1), f"{workload.name}: recording {ROUNDS} passes"):
         record(path, visit, "stand-in", passes=ROUNDS)
-    stage = server.load(path, Latency("recorded"))
+    stage = server.load(path, Latency("recorded"), tls=trust is not None)
+    if trust is not None and stage.ca_file is not None:
+        trust(stage.ca_file)
     live_s: dict[str, list[float]] = {}
     replay_s: dict[str, list[float]] = {}
     with ExitStack() as stack:
         timers = [
             (name, found_s, _timer(stack, open_variant, workload.work("full", url, None), how, warm, stage))
-            for name, open_variant, how, warm in _ways(workload)
+            for name, open_variant, how, warm in _ways(workload, processes=trust is None)
             for found_s, url in ((live_s, origin), (replay_s, stage.url()))
         ]
         for _, _, timed in timers:
@@ -73,7 +116,7 @@ def _compare(workload: Workload, origin: str, server: ReplayServer, path: Path) 
             off = replay / live - 1
             chance = 2 * sqrt(sum(_error(found[one]) ** 2 for found in (live_s, replay_s) for one in (base, name)))
             yield Figure(
-                f"{workload.name}, {name}: speed-up over {base}, live → replay",
+                f"{workload.name}{'' if trust is None else ' over TLS'}, {name}: speed-up over {base}, live → replay",
                 f"{live:.2f} → {replay:.2f} ({off:+.1%}; chance ±{chance:.1%})",
                 "within 10 %",
                 abs(off) <= LIMIT,

@@ -53,15 +53,16 @@ def progress(items: Sequence[T], what: str) -> Iterable[T]:
 
 
 @contextmanager
-def stand_in_origin() -> Iterator[str]:
-    """The stand-in origin in a process of its own; gives its URL."""
-    command = (sys.executable, str(CASSETTES / "origin.py"), "--port", "0", "--until-eof")
+def stand_in_origin(certificate: Path | None = None) -> Iterator[str]:
+    """The stand-in origin in a process of its own, over TLS with a certificate; gives its URL."""
+    command = [sys.executable, str(CASSETTES / "origin.py"), "--port", "0", "--until-eof"]
+    command += [] if certificate is None else ["--tls", str(certificate)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         line = process.stdout.readline()
         try:
-            if "http://" not in line:
+            if "://" not in line:
                 raise SystemExit(f"the stand-in origin did not start: {line!r}")
             yield line.split()[-1]
         finally:
