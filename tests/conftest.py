@@ -1,9 +1,16 @@
-"""How thoroughly the property-based tests search: ``--hypothesis-profile thorough`` for a long look."""
+"""How thoroughly the property-based tests search: ``--hypothesis-profile thorough`` for a long look.
+
+pytest reads this file for benchmarks too, where an option's value looks like a path (``--tier smoke``): there Hypothesis
+need not be installed.
+"""
 
 from __future__ import annotations
 
-from hypothesis import settings
+import importlib.util
 
-settings.register_profile("default", deadline=None)
-settings.register_profile("thorough", deadline=None, max_examples=3000)
-settings.load_profile("default")
+if importlib.util.find_spec("hypothesis") is not None:
+    from hypothesis import settings
+
+    settings.register_profile("default", deadline=None)
+    settings.register_profile("thorough", deadline=None, max_examples=3000)
+    settings.load_profile("default")
