@@ -1,7 +1,7 @@
 """How thoroughly the property-based tests search: ``--hypothesis-profile thorough`` for a long look.
 
-pytest reads this file for benchmarks too, where an option's value looks like a path (``--tier smoke``): there Hypothesis
-need not be installed.
+pytest reads this file for benchmarks too, where an option's value looks like a path (``--tier smoke``): there
+Hypothesis need not be installed.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ import requests
 from laptime.cassette import load
 from laptime.record import RecordError, record
 from laptime.record._patience import MAX_PATIENCE_S, MAX_TRIES, asked_wait_s
+from tests.record_support import Asked, Habit, Reply, asking, no_hang, sizes
 from tests.support import HANG_LIMIT_S, PASSES, Exchange, contents, write_cassette
-from tests.test_record import Asked, Habit, Reply, asking, no_hang, sizes
 
 __all__ = ["no_hang"]
 

@@ -37,8 +37,8 @@ from laptime.record._files import draft, publish
 from tests.plugin_support import pytest as pytest_in
 from tests.plugin_support import run as run_in
 from tests.plugin_support import until, write
+from tests.record_support import Habit, Reply, always, asking, no_hang
 from tests.support import HANG_LIMIT_S, PASSES, Exchange, contents, timing, write_cassette
-from tests.test_record import Habit, Reply, always, asking, no_hang
 
 __all__ = ["no_hang"]
 

@@ -19,8 +19,8 @@ from laptime.redact import FIELDS, HEADERS
 from laptime.settings import SettingsError
 from tests.plugin_support import PYTEST, Ended, interrupt_after, run, until, write
 from tests.plugin_support import pytest as pytest_in
+from tests.record_support import DRAWN, Asked, Habit, Reply, always, written
 from tests.support import Exchange, contents, timing, write_cassette
-from tests.test_record import DRAWN, Asked, Habit, Reply, always, written
 
 OK, FAILED, CUT_SHORT, USAGE = 0, 1, 2, 4
 
