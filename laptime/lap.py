@@ -130,7 +130,10 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
         peak_pss_bytes=peak_pss_bytes,
     )
     if lap.stage is not None:
-        benchmark.extra_info.update(cassette_sha256=lap.stage.sha256, latency=lap.stage.latency)
+        stage = lap.stage
+        benchmark.extra_info.update(
+            cassette_sha256=stage.sha256, latency=stage.latency, tls=stage.ca_file is not None, limits=stage.limits
+        )
 
 
 def _nothing() -> None:

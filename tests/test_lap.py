@@ -51,6 +51,8 @@ class MadeUpStage:
 
     sha256 = "abc"
     latency = "scale:0.5"
+    limits = "concurrent:2"
+    ca_file = None
     passes = 2
 
     def __init__(self, log: Log, served: Iterable[dict[str, int] | Served | Exception] = ()) -> None:
@@ -237,6 +239,8 @@ def test_what_was_measured_is_stored_beside_the_timings(bench, instruments, log)
         "peak_pss_bytes": 12_345,
         "cassette_sha256": "abc",
         "latency": "scale:0.5",
+        "limits": "concurrent:2",
+        "tls": False,
     }
     assert expected == {name: info[name] for name in expected}
     assert bench.stats.stats.data == info["rounds"]["wall_s"]
@@ -247,7 +251,7 @@ def test_without_a_replay_nothing_is_stored_of_one(bench, instruments):
     """Work without HTTP plays no recording."""
     run(bench, Lap(answers(1), is_one), THREE, instruments)
     assert {"wall_s", "cpu_s", "switches"} == set(bench.extra_info["rounds"])
-    assert not {"cassette_sha256", "latency"} & set(bench.extra_info)
+    assert not {"cassette_sha256", "latency", "limits", "tls"} & set(bench.extra_info)
 
 
 def test_each_rounds_cpu_time_is_stored(bench, instruments):

@@ -97,6 +97,8 @@ def test_what_decides_the_figures_is_saved_with_them(well):
     expected = {
         "cassette_sha256": sha256((directory / "shop.yaml").read_bytes()).hexdigest(),
         "latency": "scale:0.5",
+        "limits": "",
+        "tls": False,
         "gil": [machine.gil()] * 2,
         "affinity_cpus": machine.affinity_cpus(),
         "cpu_quota": machine.cpu_quota(),

@@ -73,6 +73,7 @@ class Stage:
     latency  the pace, as written
     origins  the URL that stands for each recorded origin
     ca_file  the certificate that a client must trust; None without TLS
+    limits   of its origins, as written
     """
 
     path: Path
@@ -81,6 +82,7 @@ class Stage:
     latency: str
     origins: Mapping[str, str]
     ca_file: Path | None
+    limits: str
     _number: int
     _server: ReplayServer
 
@@ -210,6 +212,7 @@ class ReplayServer:
             latency=answer["latency"],
             origins=answer["urls"],
             ca_file=self._tls.ca_file if tls and self._tls else None,
+            limits=limits if isinstance(limits, str) else " ".join(f"{one}={text}" for one, text in limits.items()),
             _number=answer["stage"],
             _server=self,
         )
