@@ -97,6 +97,11 @@ SHORT = """
 """
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    # started in the background by a shell, which ignores Ctrl-C for it: the sessions that are interrupted must not
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """A command that has ended: its exit code, and all that it wrote."""
