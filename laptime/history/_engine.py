@@ -1,0 +1,175 @@
+"""Connections to a store, and what can go wrong with one in words that a person can act on."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from laptime.history import _schema
+from laptime.history._errors import HistoryError
+from laptime.history._url import scrub, shown
+
+PATIENCE_S = 60
+"""How long a writer waits for others to be done."""
+CONNECT_S = 10
+_CREATING = 0x6C617074  # PostgreSQL's advisory lock while tables are made or upgraded
+
+
+def engine(url: URL, *, create: bool) -> Engine:
+    """What makes connections; with `create` a missing SQLite file is made. Raises `HistoryError`."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(Path(url.database or ""), create=create)
+    try:
+        # prepared statements don't outlive a connection here, and poolers between can't bear them
+        arguments = {"connect_timeout": CONNECT_S, "prepare_threshold": None, "application_name": "laptime"}
+        return create_engine(url, poolclass=NullPool, connect_args=arguments)
+    except ModuleNotFoundError as error:
+        raise HistoryError(f"{shown(url)}: PostgreSQL needs {error.name}: pip install 'laptime[postgres]'") from None
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        raise HistoryError(f"{shown(url)}: {_line(error)}") from None
+
+
+def _sqlite(path: Path, *, create: bool) -> Engine:
+    if create:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HistoryError(f"{path}: can't be made: {error.strerror}") from None
+    elif not path.exists():
+        raise HistoryError(f"{path}: there is no history yet; `pytest --benchmark-only` begins one")
+    address = f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)
+
+    made = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Connection) -> None:
+        # at once, so that two writers wait for each other rather than fail when both turn from reading to writing
+        kind = "IMMEDIATE" if connection.get_execution_options().get("laptime_writes") else "DEFERRED"
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    return made
+
+
+@contextmanager
+def reading(engine: Engine, name: str) -> Iterator[Connection]:
+    """A transaction that sees one state of the store. Raises `HistoryError`."""
+    with explained(name), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, name: str) -> Iterator[Connection]:
+    """A transaction that is done whole or not at all. Raises `HistoryError`."""
+    with explained(name), engine.connect().execution_options(laptime_writes=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """What the database says, as a `HistoryError` that names the store; its own words may hold a password."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, zlib.error, OSError) as error:
+        raise HistoryError(_words(name, _line(error))) from None
+
+
+def _line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    lines = [line.strip() for line in scrub(str(cause)).splitlines() if line.strip()]
+    return lines[0] if lines else type(cause).__name__
+
+
+_REMEDIES = {
+    "not a database": "is no SQLite database, or is corrupt; it was left as it is: move it away, or name another",
+    "malformed": "is corrupt; it was left as it is: move it away, bring back a copy, or name another",
+    "locked": f"was locked by another process for {PATIENCE_S} s: try again",
+    "readonly": "can't be written: it is read-only",
+    "unable to open": "can't be opened: is the directory there, and may you write to it?",
+    "full": "can't be written: the disk is full",
+    "incorrect header check": "is corrupt: a document in it can't be read",
+}
+
+
+def _words(name: str, line: str) -> str:
+    remedy = next((words for sign, words in _REMEDIES.items() if sign in line), None)
+    return f"{name}: {line}" if remedy is None else f"{name}: {remedy} ({line})"
+
+
+def prepare(engine: Engine, url: URL, *, create: bool, say: Callable[[str], object]) -> None:
+    """Check that the store is one, make it where there is none, upgrade it where it is older.
+
+    Raises `HistoryError` where it is none, or newer, or there is none and `create` is False.
+    """
+    name = shown(url)
+    with reading(engine, name) as connection:
+        version = _version(connection, name)
+    if version == _schema.VERSION:
+        return
+    if version is None and not create:
+        raise HistoryError(f"{name}: there is no history yet; `pytest --benchmark-only` begins one")
+    with writing(engine, name) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_CREATING})"))
+        version = _version(connection, name)  # another process may have been quicker
+        if version is None:
+            _schema.create(connection)
+        elif version < _schema.VERSION:
+            kept = _backup(connection, url, version)
+            _schema.upgrade(connection, version)
+            say(f"{name}: upgraded from version {version} to {_schema.VERSION}; as it was: {kept}")
+
+
+def _version(connection: Connection, name: str) -> int | None:
+    """The version of the tables; None where there are none."""
+    if not inspect(connection).has_table("laptime_schema"):
+        others = _schema.tables(connection)
+        if connection.dialect.name == "sqlite" and others:
+            raise HistoryError(
+                f"{name}: is an SQLite database of something else (it holds {', '.join(sorted(others)[:3])}); it was left "
+                "as it is: name another"
+            )
+        return None
+    found = list(connection.execute(select(_schema.schema.c.version)).scalars())
+    if len(found) != 1:
+        raise HistoryError(f"{name}: is corrupt: laptime_schema holds {len(found)} rows, expected 1")
+    if found[0] > _schema.VERSION:
+        raise HistoryError(
+            f"{name}: is of version {found[0]}, and this laptime knows {_schema.VERSION}: upgrade laptime; it was left as it is"
+        )
+    return int(found[0])
+
+
+def _backup(connection: Connection, url: URL, version: int) -> str:
+    """A copy of the store as it is; what it is called."""
+    if connection.dialect.name == "sqlite":
+        path = Path(url.database or "")
+        copies = (path.with_name(f"{path.name}.v{version}{more}") for more in ("", *(f".{n}" for n in range(2, 1000))))
+        copy = next(copy for copy in copies if not copy.exists())
+        # this transaction holds the write lock, and has written nothing: what others read is what is copied
+        with sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True) as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        target.close()
+        source.close()
+        return str(copy)
+    place = f"laptime_v{version}_{_moment(connection)}"
+    connection.execute(text(f"CREATE SCHEMA {place}"))
+    for table in sorted(name for name in _schema.tables(connection) if name.startswith(_schema.PREFIX)):
+        connection.execute(text(f"CREATE TABLE {place}.{table} AS TABLE {table}"))
+    return f"the tables of the schema {place}"
+
+
+def _moment(connection: Connection) -> str:
+    found: Any = connection.execute(text("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')")).scalar_one()
+    return str(found)

@@ -1,0 +1,303 @@
+"""pytest-benchmark's JSON, of every version since 3.0, into a run and back. Pure.
+
+A session of laptime adds one key, `laptime`, which pytest-benchmark passes over: the run's id, its commit, its fingerprint
+and what failed. A file without it gets an id from its content, so that the same file is the same run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from statistics import median
+from typing import Any
+
+from laptime.git import Commit
+from laptime.history._errors import HistoryError
+from laptime.history._model import Fingerprint, Result, Run
+from laptime.machine import Value
+
+KEY = "laptime"
+VERSION = 1
+_INPUTS = (
+    "tier",
+    "http",
+    "latency",
+    "tls",
+    "limits",
+    "cassette_sha256",
+    "lifecycle",
+    "workers",
+    "start_method",
+    "parser",
+)
+_OPTIONS = ("timer", "disable_gc")
+_PLACES = {"wall": ("stats", "data"), "cpu": ("extra_info", "rounds", "cpu_s")}
+"""Where a document holds raw rounds."""
+_COPY = ("extra_info", "rounds", "wall_s")
+"""Where laptime's sessions hold the same rounds once more."""
+_NO_COMMIT = ("unversioned", "unknown")
+_BRACKETED = ("(", "HEAD")
+"""How pytest-benchmark's branch begins where there is none."""
+
+
+def addition(
+    run_id: str,
+    commit: Commit,
+    fingerprint: Fingerprint,
+    host: Mapping[str, Value],
+    failed: Sequence[Result],
+    *,
+    label: str | None = None,
+    complete: bool = True,
+) -> dict[str, Any]:
+    """What a session adds to pytest-benchmark's JSON, under `KEY`."""
+    return {
+        "version": VERSION,
+        "run": run_id,
+        "label": label,
+        "complete": complete,
+        "commit": {
+            "id": commit.id,
+            "at": None if commit.at is None else commit.at.isoformat(),
+            "branch": commit.branch,
+            "changes": commit.changes,
+        },
+        "fingerprint": {
+            "machine": dict(fingerprint.machine),
+            "interpreter": dict(fingerprint.interpreter),
+            "libraries": dict(fingerprint.libraries),
+            "loaded": list(fingerprint.loaded),
+        },
+        "host": dict(host),
+        "not_timed": [{"fullname": one.fullname, "outcome": one.outcome, "note": one.note} for one in failed],
+    }
+
+
+def from_json(document: Any) -> Run:
+    """The run that a document holds. Raises `HistoryError` with what is wrong and where in the document."""
+    try:
+        return _run(document)
+    except HistoryError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise HistoryError(f"not as pytest-benchmark writes it: {type(error).__name__}: {error}") from error
+
+
+def to_json(run: Run) -> dict[str, Any]:
+    """The document that a run was made of: `from_json` gives an equal run again."""
+    passed = [_with_rounds(result) for result in run.results if result.document]
+    document = {**run.document, "benchmarks": passed}
+    added = addition(
+        run.id,
+        run.commit,
+        run.fingerprint,
+        document.get(KEY, {}).get("host", {}),
+        [result for result in run.results if not result.document],
+        label=run.label,
+        complete=run.complete,
+    )
+    return {**document, KEY: {**document.get(KEY, {}), **added}}
+
+
+def _run(document: Any) -> Run:
+    if not isinstance(document, dict) or not isinstance(document.get("benchmarks"), list):
+        raise HistoryError("no file of pytest-benchmark: expected an object with a list `benchmarks`")
+    added = document.get(KEY) or {}
+    if added.get("version", VERSION) != VERSION:
+        raise HistoryError(f"{KEY}.version is {added['version']!r}; this laptime reads {VERSION}: upgrade it")
+    results = [_result(one, f"benchmarks[{number}]") for number, one in enumerate(document["benchmarks"])]
+    results += [
+        Result(
+            _name(one["fullname"], f"{KEY}.not_timed"),
+            str(one["outcome"]),
+            None if one["note"] is None else str(one["note"]),
+        )
+        for one in added.get("not_timed", ())
+    ]
+    names = [result.fullname for result in results]
+    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
+    if twice:
+        raise HistoryError(f"holds {min(twice)} more than once")
+    if not results:
+        raise HistoryError("holds no benchmarks")
+    rest = {key: value for key, value in document.items() if key not in ("benchmarks", KEY)}
+    if added.get("host"):
+        rest[KEY] = {"host": added["host"]}
+    return Run(
+        id=_id(added, document),
+        at=_moment(document.get("datetime"), "datetime"),
+        label=None if added.get("label") is None else str(added["label"]),
+        complete=bool(added.get("complete", True)),
+        commit=_own_commit(added["commit"]) if "commit" in added else _commit(document.get("commit_info") or {}),
+        fingerprint=_own_fingerprint(added["fingerprint"]) if "fingerprint" in added else _fingerprint(document),
+        results=tuple(sorted(results, key=lambda result: result.fullname)),
+        document=rest,
+    )
+
+
+def _id(added: Mapping[str, Any], document: Any) -> str:
+    if "run" in added:
+        if not (
+            isinstance(added["run"], str) and len(added["run"]) == 32 and set(added["run"]) <= set("0123456789abcdef")
+        ):
+            raise HistoryError(f"{KEY}.run: expected 32 hexadecimal digits, got {added['run']!r}")
+        return str(added["run"])
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _moment(text: Any, where: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise HistoryError(f"{where}: expected a time as in 2026-01-02T03:04:05, got {text!r}") from None
+    # before 5.0 there was no offset, and the time was UTC
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _own_commit(found: Mapping[str, Any]) -> Commit:
+    at = found.get("at")
+    return Commit(
+        found.get("id"),
+        None if at is None else _moment(at, f"{KEY}.commit.at"),
+        found.get("branch"),
+        found.get("changes"),
+    )
+
+
+def _commit(info: Mapping[str, Any]) -> Commit:
+    identity, branch, at = info.get("id"), info.get("branch"), info.get("time")
+    if not identity or identity in _NO_COMMIT:
+        return Commit()
+    return Commit(
+        id=str(identity),
+        at=None if at is None else _moment(at, "commit_info.time"),
+        branch=None if not branch or str(branch).startswith(_BRACKETED) else str(branch),
+        changes="unknown" if info.get("dirty") else None,
+    )
+
+
+def _own_fingerprint(found: Mapping[str, Any]) -> Fingerprint:
+    return Fingerprint(
+        dict(found["machine"]), dict(found["interpreter"]), dict(found["libraries"]), tuple(found["loaded"])
+    )
+
+
+def _fingerprint(document: Mapping[str, Any]) -> Fingerprint:
+    """What the file of another suite, or of an older version, tells."""
+    info = document.get("machine_info") or {}
+    cpu = info.get("cpu") or {}
+    brand = next((cpu[key] for key in ("brand_raw", "brand") if cpu.get(key) not in (None, "", "unknown")), None)
+    machine = {
+        "cpu": brand or info.get("processor") or None,
+        "architecture": info.get("machine"),
+        "OS": info.get("system"),
+    }
+    interpreter = {
+        "implementation": info.get("python_implementation"),
+        "version": info.get("python_implementation_version") or info.get("python_version"),
+        "compiler": info.get("python_compiler"),
+    }
+    libraries = {"pytest-benchmark": document["version"]} if isinstance(document.get("version"), str) else {}
+    return Fingerprint(
+        {key: str(value) for key, value in machine.items() if value is not None},
+        {key: str(value) for key, value in interpreter.items() if value is not None},
+        libraries,
+        tuple(libraries),
+    )
+
+
+def _result(benchmark: Any, where: str) -> Result:
+    if not isinstance(benchmark, dict) or not isinstance(benchmark.get("stats"), dict):
+        raise HistoryError(f"{where}: expected an object with `stats`")
+    name = _name(benchmark.get("fullname"), f"{where}.fullname")
+    rounds = {metric: found for metric, place in _PLACES.items() if (found := _numbers(benchmark, place))}
+    wall = _seconds(
+        median(rounds["wall"]) if "wall" in rounds else benchmark["stats"].get("median"), f"{where}.stats.median"
+    )
+    for metric, figures in rounds.items():
+        for figure in figures:
+            _seconds(figure, f"{where}.{'.'.join(_PLACES[metric])}")
+    info = benchmark.get("extra_info") or {}
+    values = {"wall": wall}
+    if "cpu" in rounds:
+        values["cpu"] = _seconds(median(rounds["cpu"]), f"{where}.extra_info.rounds.cpu_s")
+    if isinstance(info, dict) and isinstance(info.get("peak_pss_bytes"), int | float):
+        values["memory"] = _seconds(info["peak_pss_bytes"], f"{where}.extra_info.peak_pss_bytes")
+    return Result(
+        fullname=name,
+        inputs=dict(_inputs(benchmark, info if isinstance(info, dict) else {})),
+        values=values,
+        rounds=rounds,
+        document=_without_rounds(benchmark, rounds),
+    )
+
+
+def _name(name: Any, where: str) -> str:
+    if not isinstance(name, str) or not name:
+        raise HistoryError(f"{where}: expected a name, got {name!r}")
+    # what no database takes as text: NUL, and the halves of surrogate pairs that stand for undecodable bytes
+    text = name.replace("::()::", "::")  # how pytest before 4 wrote a class
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def _seconds(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise HistoryError(f"{where}: expected a figure, got {value!r}")
+    return float(value)
+
+
+def _inputs(benchmark: Mapping[str, Any], info: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    for source, keys in ((info, (*_INPUTS, "answer")), (benchmark.get("options") or {}, _OPTIONS)):
+        for key in keys:
+            value = source.get(key)
+            if value is not None:
+                yield key, value if isinstance(value, str | int | float | bool) else json.dumps(value, sort_keys=True)
+
+
+def _numbers(document: Any, place: Sequence[str]) -> tuple[float, ...]:
+    for key in place:
+        document = document.get(key) if isinstance(document, dict) else None
+    if not isinstance(document, list) or not all(type(one) in (int, float) for one in document):
+        return ()
+    return tuple(map(float, document))
+
+
+def _without_rounds(benchmark: Mapping[str, Any], rounds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    document = dict(benchmark)
+    for metric in rounds:
+        _take(document, _PLACES[metric])
+    if "wall" in rounds and _numbers(benchmark, _COPY) == rounds["wall"]:
+        _take(document, _COPY)
+        document[_COPIED] = True
+    return document
+
+
+_COPIED = "laptime_rounds_copied"
+
+
+def _with_rounds(result: Result) -> dict[str, Any]:
+    document = dict(result.document)
+    copied = document.pop(_COPIED, False)
+    for metric, rounds in result.rounds.items():
+        _put(document, _PLACES[metric], list(rounds))
+    if copied:
+        _put(document, _COPY, list(result.rounds["wall"]))
+    return document
+
+
+def _take(document: dict[str, Any], place: Sequence[str]) -> None:
+    """Remove what stands there, from copies of the objects on the way."""
+    *way, last = place
+    for key in way:
+        document[key] = document = dict(document[key])
+    del document[last]
+
+
+def _put(document: dict[str, Any], place: Sequence[str], value: object) -> None:
+    *way, last = place
+    for key in way:
+        document[key] = document = dict(document.get(key, {}))
+    document[last] = value

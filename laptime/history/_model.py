@@ -1,0 +1,117 @@
+"""The nouns of the history: a run, its results, what it was run on, and on what. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from laptime.git import Commit
+from laptime.machine import Value
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+METRICS = ("wall", "cpu", "memory")
+"""Seconds of wall time and of CPU time of one round, and bytes of peak memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What must be equal for two runs to be comparable; a part that an old file doesn't tell is not there.
+
+    machine      see `laptime.machine.machine`
+    interpreter  see `laptime.machine.interpreter`
+    libraries    the version of every installed library
+    loaded       the libraries that took part
+    """
+
+    machine: Mapping[str, Value] = field(default_factory=dict)
+    interpreter: Mapping[str, Value] = field(default_factory=dict)
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    loaded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One benchmark of a run.
+
+    fullname  pytest's node id
+    outcome   "passed", "failed" or "skipped"; only what passed has figures
+    note      why it failed or was skipped
+    inputs    what of the benchmark's inputs must be equal for two results to be comparable
+    values    metric -> the run's figure (the median of its rounds); see `METRICS`
+    rounds    metric -> the raw rounds, in order; empty where a file had none
+    document  the benchmark as pytest-benchmark writes it, without the rounds
+    """
+
+    fullname: str
+    outcome: str = PASSED
+    note: str | None = None
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    rounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One benchmark session.
+
+    id        32 hexadecimal digits
+    at        when it was recorded
+    label     the name that `--benchmark-save` gave it
+    complete  False where the session was cut short
+    document  what pytest-benchmark writes beside the benchmarks
+    """
+
+    id: str
+    at: datetime
+    commit: Commit
+    fingerprint: Fingerprint
+    results: tuple[Result, ...]
+    label: str | None = None
+    complete: bool = True
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run as a list shows it; `no` is its number in this store, `timed` and `failed` count its benchmarks."""
+
+    no: int
+    id: str
+    at: datetime
+    label: str | None
+    complete: bool
+    commit: Commit
+    fingerprint_no: int
+    timed: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run's figures of one benchmark, in a series; `at_us` is microseconds since 1970, UTC."""
+
+    run_no: int
+    at_us: int
+    commit_id: str | None
+    dirty: bool
+    fingerprint_no: int
+    inputs_no: int
+    wall: float | None
+    cpu: float | None
+    memory: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which runs: all where nothing is given."""
+
+    branch: str | None = None
+    since: datetime | None = None
+    benchmark: str | None = None
+    commit: str | None = None
+    id_prefix: str | None = None
+    commit_prefix: str | None = None
+    label: str | None = None

@@ -1,0 +1,57 @@
+"""Which store is meant, without ever saying its password."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from laptime.history._errors import HistoryError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+DEFAULT = ".benchmarks/history.db"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*:)[^\s]*(?=@)")
+_SECRET_OPTION = re.compile(r"((?:^|[?&\s;])(?:ssl)?password=)[^\s&;'\"]*", re.IGNORECASE)
+_POSTGRES = ("postgresql", "postgres")
+
+
+def scrub(text: str) -> str:
+    """A message without the passwords of the URLs in it."""
+    return _SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***", text))
+
+
+def parse(text: str, directory: Path) -> URL:
+    """``postgresql://…``, ``sqlite:///…`` or the path of a file, which a relative one is from `directory`.
+
+    Raises `HistoryError`.
+    """
+    from sqlalchemy import URL, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if not text or "\0" in text:
+        raise HistoryError("the history has no name: expected a file, or postgresql://USER@HOST/DATABASE")
+    if not _SCHEME.match(text):
+        return URL.create("sqlite", database=str(directory / Path(text).expanduser()))
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise HistoryError(f"{scrub(text)}: no URL of a history; {_EXPECTED}") from None
+    if url.get_backend_name() in _POSTGRES and url.drivername in (*_POSTGRES, "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and url.database and not url.host:
+        return url.set(database=str(directory / Path(url.database)))
+    raise HistoryError(f"{shown(url)}: no such kind of history; {_EXPECTED}")
+
+
+_EXPECTED = "expected a file, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+
+
+def shown(url: URL) -> str:
+    """For a message: the path of a file; a server's URL without the password."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    secret = [key for key in url.query if "password" in key.lower()]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)

@@ -1,0 +1,106 @@
+"""Runs into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from laptime.history import _pack
+from laptime.history._model import FAILED, PASSED, SKIPPED, Fingerprint, Run
+from laptime.history._schema import benchmarks, documents, results, rounds, runs
+
+OUTCOMES = (PASSED, FAILED, SKIPPED)
+"""The numbers that stand for them in a row."""
+MACHINE_INFO = "machine_info"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AT_ONCE = 500
+
+
+def insert(connection: Connection, run: Run) -> bool:
+    """Store a run; False, and nothing is changed, where one of its id is there."""
+    if connection.execute(select(runs.c.no).where(runs.c.id == run.id)).first() is not None:
+        return False
+    fingerprint = _pack.named(fingerprint_document(run.fingerprint))
+    inputs = [_pack.named(dict(result.inputs)) for result in run.results]
+    machine_info = _pack.named(run.document[MACHINE_INFO]) if MACHINE_INFO in run.document else None
+    named = dict([fingerprint, *inputs, *([machine_info] if machine_info else [])])
+    numbers = _numbers(connection, documents, named, "content")
+    names = _numbers(
+        connection, benchmarks, {_pack.name_of(one.fullname): one.fullname for one in run.results}, "fullname"
+    )
+    row = {
+        "id": run.id,
+        "at_us": microseconds(run.at),
+        "label": run.label,
+        "complete": run.complete,
+        "commit_id": run.commit.id,
+        "commit_at_us": None if run.commit.at is None else microseconds(run.commit.at),
+        "branch": run.commit.branch,
+        "changes": run.commit.changes,
+        "fingerprint_no": numbers[fingerprint[0]],
+        "machine_info_no": numbers[machine_info[0]] if machine_info else None,
+        "document": _pack.document({key: value for key, value in run.document.items() if key != MACHINE_INFO}),
+    }
+    if not connection.execute(_or_nothing(connection, runs).values(row)).rowcount:
+        return False  # PostgreSQL: another process was quicker, and has committed
+    number = connection.execute(select(runs.c.no).where(runs.c.id == run.id)).scalar_one()
+    narrow, wide = [], []
+    for result, (sha256, _) in zip(run.results, inputs, strict=True):
+        key = {"run_no": number, "benchmark_no": names[_pack.name_of(result.fullname)]}
+        values = {metric: result.values.get(metric) for metric in ("wall", "cpu", "memory")}
+        narrow.append({**key, "outcome": OUTCOMES.index(result.outcome), "inputs_no": numbers[sha256], **values})
+        packed = {m: _pack.floats(result.rounds[m]) if m in result.rounds else None for m in ("wall", "cpu")}
+        beside = result.document or {"note": result.note}
+        wide.append({**key, **packed, "document": _pack.document(beside)})
+    connection.execute(results.insert(), narrow)
+    connection.execute(rounds.insert(), wide)
+    return True
+
+
+def fingerprint_document(fingerprint: Fingerprint) -> dict[str, Any]:
+    """A fingerprint as JSON."""
+    return {
+        "machine": dict(fingerprint.machine),
+        "interpreter": dict(fingerprint.interpreter),
+        "libraries": dict(fingerprint.libraries),
+        "loaded": list(fingerprint.loaded),
+    }
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970, in UTC; exact."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(microseconds: int) -> datetime:
+    """The time again."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _numbers(connection: Connection, table: Table, wanted: Mapping[str, object], column: str) -> dict[str, int]:
+    """The numbers of contents by their digests; what is not there yet is stored."""
+    found: dict[str, int] = {}
+    digests = sorted(wanted)  # in one order everywhere: two writers would wait for each other's rows for ever
+    for some in _chunks(digests):
+        query = select(table.c.sha256, table.c.no).where(table.c.sha256.in_(some))
+        found |= {row.sha256: row.no for row in connection.execute(query)}
+    new = [digest for digest in digests if digest not in found]
+    for some in _chunks(new):
+        rows = [{"sha256": digest, column: wanted[digest]} for digest in some]
+        connection.execute(_or_nothing(connection, table), rows)
+        query = select(table.c.sha256, table.c.no).where(table.c.sha256.in_(some))
+        found |= {row.sha256: row.no for row in connection.execute(query)}
+    return found
+
+
+def _chunks(values: Sequence[str]) -> list[Sequence[str]]:
+    return [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
+
+
+def _or_nothing(connection: Connection, table: Table) -> Any:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()

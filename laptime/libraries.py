@@ -1,0 +1,58 @@
+"""Which libraries take part in a session, and in which versions."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+
+def installed(project: Path) -> dict[str, str]:
+    """Every installed distribution and its version, by normalised name.
+
+    Left out is what is itself measured: the project in this directory, and what is installed from a directory.
+    """
+    own = _project_name(project)
+    return {
+        name: distribution.version
+        for distribution in metadata.distributions()
+        if (name := _normalised(distribution.metadata["Name"] or ""))
+        if name != own and not _from_directory(distribution)
+    }
+
+
+def loaded(names: dict[str, str]) -> list[str]:
+    """Those of which a module is imported now, sorted."""
+    owners = metadata.packages_distributions()
+    tops = {module.partition(".")[0] for module in list(sys.modules)}
+    return sorted({name for top in tops for owner in owners.get(top, ()) if (name := _normalised(owner)) in names})
+
+
+def _normalised(name: str) -> str:
+    return "-".join(part for part in name.lower().replace("_", "-").replace(".", "-").split("-") if part)
+
+
+def _project_name(directory: Path) -> str | None:
+    try:
+        document = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    project = document.get("project")
+    return _normalised(str(project["name"])) if isinstance(project, dict) and "name" in project else None
+
+
+def _from_directory(distribution: metadata.Distribution) -> bool:
+    """Whether pip noted that it came from a directory (PEP 610): its version then says nothing about its code."""
+    return any("dir_info" in note for note in _origins(distribution))
+
+
+def _origins(distribution: metadata.Distribution) -> Iterator[dict[str, object]]:
+    try:
+        note = json.loads(distribution.read_text("direct_url.json") or "{}")
+    except ValueError:
+        return
+    if isinstance(note, dict):
+        yield note
