@@ -1,4 +1,4 @@
-"""How thoroughly the property-based tests search: ``--hypothesis-profile thorough`` for a long look.
+"""Fixtures of many tests, and how thoroughly property-based tests search (``--hypothesis-profile thorough``).
 
 pytest reads this file for benchmarks too, where an option's value looks like a path (``--tier smoke``): there
 Hypothesis need not be installed.
@@ -7,6 +7,16 @@ Hypothesis need not be installed.
 from __future__ import annotations
 
 import importlib.util
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 if importlib.util.find_spec("hypothesis") is not None:
     from hypothesis import settings
@@ -14,3 +24,30 @@ if importlib.util.find_spec("hypothesis") is not None:
     settings.register_profile("default", deadline=None)
     settings.register_profile("thorough", deadline=None, max_examples=3000)
     settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server; the tests that need it are skipped where none can be started."""
+    from tests.postgres import NoPostgres, server
+
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(server())
+        except NoPostgres as error:
+            pytest.skip(f"no PostgreSQL server: {error}")
+        yield started
+
+
+@pytest.fixture
+def database(postgres: Server) -> str:
+    """The URL, with its password, of an empty PostgreSQL database of the test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name}")
+    return postgres.url(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place for a store, of each kind."""
+    return str(tmp_path / "history.db") if request.param == "sqlite" else str(request.getfixturevalue("database"))

@@ -1,7 +1,8 @@
 """Every run stored, and refused where it would be compared with what it can't be compared with.
 
-A `Run` is made of pytest-benchmark's JSON (`from_json`, `to_json`); `laptime.history.store.Store` keeps runs in SQLite or
-PostgreSQL; `differences` says why two can't be compared; `Names` finds the runs that a commit, a tag or `latest~2` stands for.
+A `Run` is made of pytest-benchmark's JSON (`from_json`, `to_json`); `laptime.history.store.Store` keeps runs in SQLite
+or PostgreSQL; `differences` says why two can't be compared; `select` finds the runs that a commit, a tag or `latest~2`
+stands for.
 """
 
 from laptime.history._errors import HistoryError

@@ -107,6 +107,13 @@ def _words(name: str, line: str) -> str:
     return f"{name}: {line}" if remedy is None else f"{name}: {remedy} ({line})"
 
 
+def shrink(engine: Engine, name: str) -> None:
+    """Give unused space back, where the store is a file; a server does so by itself."""
+    if engine.dialect.name == "sqlite":
+        with explained(name), engine.connect() as connection:
+            connection.connection.driver_connection.execute("VACUUM")  # type: ignore[union-attr]
+
+
 def prepare(engine: Engine, url: URL, *, create: bool, say: Callable[[str], object]) -> None:
     """Check that the store is one, make it where there is none, upgrade it where it is older.
 
@@ -137,8 +144,8 @@ def _version(connection: Connection, name: str) -> int | None:
         others = _schema.tables(connection)
         if connection.dialect.name == "sqlite" and others:
             raise HistoryError(
-                f"{name}: is an SQLite database of something else (it holds {', '.join(sorted(others)[:3])}); it was left "
-                "as it is: name another"
+                f"{name}: is an SQLite database of something else (it holds {', '.join(sorted(others)[:3])}); it was "
+                "left as it is: name another"
             )
         return None
     found = list(connection.execute(select(_schema.schema.c.version)).scalars())
@@ -146,7 +153,8 @@ def _version(connection: Connection, name: str) -> int | None:
         raise HistoryError(f"{name}: is corrupt: laptime_schema holds {len(found)} rows, expected 1")
     if found[0] > _schema.VERSION:
         raise HistoryError(
-            f"{name}: is of version {found[0]}, and this laptime knows {_schema.VERSION}: upgrade laptime; it was left as it is"
+            f"{name}: is of version {found[0]}, and this laptime knows {_schema.VERSION}: upgrade laptime; it was left "
+            "as it is"
         )
     return int(found[0])
 

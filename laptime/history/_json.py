@@ -1,7 +1,7 @@
 """pytest-benchmark's JSON, of every version since 3.0, into a run and back. Pure.
 
-A session of laptime adds one key, `laptime`, which pytest-benchmark passes over: the run's id, its commit, its fingerprint
-and what failed. A file without it gets an id from its content, so that the same file is the same run.
+A session of laptime adds one key, `laptime`, which pytest-benchmark passes over: the run's id, its commit, its
+fingerprint and what failed. A file without it gets an id from its content, so that the same file is the same run.
 """
 
 from __future__ import annotations
@@ -281,6 +281,8 @@ _COPIED = "laptime_rounds_copied"
 def _with_rounds(result: Result) -> dict[str, Any]:
     document = dict(result.document)
     copied = document.pop(_COPIED, False)
+    if result.thinned:
+        return document  # its statistics stand; quantiles under the name of rounds would be counted as rounds
     for metric, rounds in result.rounds.items():
         _put(document, _PLACES[metric], list(rounds))
     if copied:

@@ -41,6 +41,7 @@ class Result:
     inputs    what of the benchmark's inputs must be equal for two results to be comparable
     values    metric -> the run's figure (the median of its rounds); see `METRICS`
     rounds    metric -> the raw rounds, in order; empty where a file had none
+    thinned   whether `rounds` are the quantiles (`QUANTILES`) of what there was
     document  the benchmark as pytest-benchmark writes it, without the rounds
     """
 
@@ -50,6 +51,7 @@ class Result:
     inputs: Mapping[str, Value] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     rounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    thinned: bool = False
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -72,6 +74,10 @@ class Run:
     label: str | None = None
     complete: bool = True
     document: Mapping[str, Any] = field(default_factory=dict)
+
+
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""What is kept of rounds that are thinned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which runs a name stands for, resolved as git would: a commit, a tag, a branch, ``HEAD~3``, ``latest~2``, a run's id."""
+"""Which runs a name stands for, as git would resolve it: a commit, a tag, ``HEAD~3``, ``latest~2``, a run's id."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def select(store: Entries, name: str | None, directory: Path) -> Selection:
         return Selection(name, f"run {labelled[0].id[:_SHORT]} ({name})", (labelled[0],))
     known = " (this is no git repository)" if not git.is_repository(directory) else ""
     raise HistoryError(
-        f"{name}: no commit, tag or branch that git knows{known}, no run and no label in {store.name}; `laptime history` lists runs"
+        f"{name}: no commit, tag or branch that git knows{known}, no run and no label in {store.name}; "
+        "`laptime history` lists runs"
     )
 
 

@@ -78,7 +78,7 @@ def load(connection: Connection, nos: Sequence[int]) -> list[Run]:
             benchmarks.c.fullname, results, rounds.c.wall.label("wall_rounds"), rounds.c.cpu.label("cpu_rounds")
         )
         query = (
-            parts.add_columns(rounds.c.document)
+            parts.add_columns(rounds.c.document, rounds.c.thinned)
             .join_from(results, benchmarks)
             .join(rounds, (rounds.c.run_no == results.c.run_no) & (rounds.c.benchmark_no == results.c.benchmark_no))
             .where(results.c.run_no.in_(some))
@@ -208,5 +208,6 @@ def _result(row: Row[Any], inputs: dict[str, Value]) -> Result:
         inputs=inputs,
         values={metric: value for metric, value in figures.items() if value is not None},
         rounds={metric: _pack.unpacked(content) for metric, content in packed.items() if content is not None},
+        thinned=bool(row.thinned),
         document=document if row.outcome == 0 else {},
     )

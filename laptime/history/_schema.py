@@ -28,9 +28,10 @@ from sqlalchemy import (
     Table,
     Text,
     inspect,
+    text,
 )
 
-VERSION = 1
+VERSION = 2
 PREFIX = "laptime_"
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
@@ -96,11 +97,16 @@ rounds = Table(
     Column("wall", LargeBinary),
     Column("cpu", LargeBinary),
     Column("document", LargeBinary, nullable=False),
+    Column("thinned", Boolean, nullable=False, server_default=text("false")),
 )
 
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {}
-"""Version -> what makes it the next one."""
+def _add_thinned(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE laptime_rounds ADD COLUMN thinned BOOLEAN DEFAULT false NOT NULL"))
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _add_thinned}
+"""Version -> what makes it the next one. Version 1 kept all raw rounds."""
 
 
 def tables(connection: Connection) -> set[str]:

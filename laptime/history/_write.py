@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from laptime.history import _pack
-from laptime.history._model import FAILED, PASSED, SKIPPED, Fingerprint, Run
+from laptime.history._model import FAILED, PASSED, QUANTILES, SKIPPED, Fingerprint, Run
 from laptime.history._schema import benchmarks, documents, results, rounds, runs
 
 OUTCOMES = (PASSED, FAILED, SKIPPED)
@@ -55,10 +55,26 @@ def insert(connection: Connection, run: Run) -> bool:
         narrow.append({**key, "outcome": OUTCOMES.index(result.outcome), "inputs_no": numbers[sha256], **values})
         packed = {m: _pack.floats(result.rounds[m]) if m in result.rounds else None for m in ("wall", "cpu")}
         beside = result.document or {"note": result.note}
-        wide.append({**key, **packed, "document": _pack.document(beside)})
+        wide.append({**key, **packed, "thinned": result.thinned, "document": _pack.document(beside)})
     connection.execute(results.insert(), narrow)
     connection.execute(rounds.insert(), wide)
     return True
+
+
+def thin(connection: Connection, no: int) -> int:
+    """Put quantiles in the place of a run's raw rounds; how many benchmarks had more."""
+    query = select(rounds).where(rounds.c.run_no == no, rounds.c.thinned.is_(False), rounds.c.wall.is_not(None))
+    found = [row for row in connection.execute(query) if len(_pack.unpacked(row.wall)) > len(QUANTILES)]
+    for row in found:
+        packed = {m: None if row._mapping[m] is None else _quantiles(row._mapping[m]) for m in ("wall", "cpu")}
+        which = (rounds.c.run_no == no) & (rounds.c.benchmark_no == row.benchmark_no)
+        connection.execute(rounds.update().where(which).values(**packed, thinned=True))
+    return len(found)
+
+
+def _quantiles(content: bytes) -> bytes:
+    ordered = sorted(_pack.unpacked(content))
+    return _pack.floats([ordered[round(share * (len(ordered) - 1))] for share in QUANTILES])
 
 
 def fingerprint_document(fingerprint: Fingerprint) -> dict[str, Any]:

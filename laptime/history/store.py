@@ -39,6 +39,18 @@ class Store:
         with _engine.writing(self._engine, self.name) as connection:
             return _write.insert(connection, run)
 
+    def thin(self, nos: Sequence[int]) -> int:
+        """Keep of these runs' raw rounds the quantiles only; how many benchmarks' were thinned."""
+        thinned = 0
+        for no in nos:
+            with _engine.writing(self._engine, self.name) as connection:
+                thinned += _write.thin(connection, no)
+        return thinned
+
+    def shrink(self) -> None:
+        """Give the space of what was thinned back to the system, where the store is a file."""
+        _engine.shrink(self._engine, self.name)
+
     def entries(self, which: Filter | None = None, *, limit: int | None = None, skip: int = 0) -> list[Entry]:
         """Runs as a list shows them, the newest first."""
         with _engine.reading(self._engine, self.name) as connection:
