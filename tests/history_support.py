@@ -1,4 +1,4 @@
-"""What the tests of the history share: runs made up as a session would write them, and repositories for their commits."""
+"""What the tests of the history share: runs as a session would write them, and repositories for their commits."""
 
 from __future__ import annotations
 
