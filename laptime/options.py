@@ -28,6 +28,8 @@ class Options:
     origins  NAME of a recording -> the URL that stands in for its live origin
     har      the file to write what was served to
     secrets  what a recording leaves out
+    history  where the run is stored; None: nowhere
+    chosen   whether that store was named, rather than taken for want of a name
     """
 
     http: str = REPLAY
@@ -36,6 +38,8 @@ class Options:
     origins: Mapping[str, str] = field(default_factory=dict)
     har: Path | None = None
     secrets: Secrets = field(default_factory=Secrets)
+    history: str | None = None
+    chosen: bool = False
 
     def pace(self, latency: str) -> Latency:
         """How fast to play: the command line goes before the suite's `latency`. Raises `LatencyError`."""
@@ -51,6 +55,8 @@ def parse(
     jitter: int | None = None,
     har: str | None = None,
     secrets: Secrets | None = None,
+    history: str | None = None,
+    chosen: bool = False,
 ) -> Options:
     """Read the options' texts. Raises `OptionError` or `LatencyError`."""
     return Options(
@@ -60,6 +66,8 @@ def parse(
         origins=dict(_origin(text) for text in origins),
         har=None if har is None else _writable(Path(har)),
         secrets=secrets or Secrets(),
+        history=history,
+        chosen=chosen,
     )
 
 

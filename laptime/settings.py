@@ -9,6 +9,7 @@ from pathlib import Path
 from laptime.redact import FIELDS, HEADERS, Secrets
 
 _LISTS = ("secret_fields", "secret_headers")
+_HISTORY = "history"
 
 
 class SettingsError(ValueError):
@@ -17,9 +18,14 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """secrets: what a recording leaves out; the lists of `[tool.laptime]` are added to the built-in ones."""
+    """What a project wants.
+
+    secrets  what a recording leaves out; the lists of `[tool.laptime]` are added to the built-in ones
+    history  the store's URL; None where none is named
+    """
 
     secrets: Secrets = field(default_factory=Secrets)
+    history: str | None = None
 
 
 def read(directory: Path) -> Settings:
@@ -36,11 +42,16 @@ def read(directory: Path) -> Settings:
     if not isinstance(found, dict):
         raise SettingsError(f"{path}: tool.laptime: expected a table")
     # a list under a name with a typo would let the secrets through; tables belong to other parts
-    unknown = [key for key, value in found.items() if key not in _LISTS and not isinstance(value, dict)]
+    unknown = [key for key, value in found.items() if key not in (*_LISTS, _HISTORY) and not isinstance(value, dict)]
     if unknown:
-        raise SettingsError(f"{path}: tool.laptime.{unknown[0]}: no such setting; there are {', '.join(_LISTS)}")
+        raise SettingsError(
+            f"{path}: tool.laptime.{unknown[0]}: no such setting; there are {', '.join((_HISTORY, *_LISTS))}"
+        )
+    history = found.get(_HISTORY)
+    if history is not None and not (isinstance(history, str) and history):
+        raise SettingsError(f"{path}: tool.laptime.{_HISTORY}: expected a file or a URL, in quotes")
     fields, headers = (_names(path, key, found.get(key, [])) for key in _LISTS)
-    return Settings(Secrets(headers=HEADERS | headers, fields=FIELDS | fields))
+    return Settings(Secrets(headers=HEADERS | headers, fields=FIELDS | fields), history)
 
 
 def _names(path: Path, key: str, value: object) -> frozenset[str]:

@@ -19,7 +19,8 @@ FORBIDDEN = {
     "benchmarks/budgets/*.py": {"pytest", "tests"},
     "cassettes/*.py": {"laptime", "workloads", "benchmarks", "tests"},
     "conftest.py": {"laptime", "vcr", "tests"},
-    "laptime/report/*.py": CLOCKS_FILES_SOCKETS | {"laptime.plugin", "laptime.replay", "laptime.lap", "laptime.record"},
+    "laptime/report/*.py": CLOCKS_FILES_SOCKETS - {"datetime"}
+    | {"laptime.plugin", "laptime.history.store", "laptime.replay", "laptime.lap", "laptime.record"},
     "laptime/plan.py": CLOCKS_FILES_SOCKETS,
     "laptime/har.py": CLOCKS_FILES_SOCKETS - {"datetime"},
     "laptime/redact.py": CLOCKS_FILES_SOCKETS | {"laptime"},
@@ -39,9 +40,21 @@ FORBIDDEN = {
     "laptime/record/*.py": {"pytest", "laptime.lap", "laptime.plugin", "laptime.cli", "laptime.replay"},
     "laptime/record/_patience.py": CLOCKS_FILES_SOCKETS - {"datetime"},
     "laptime/lap.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report"},
-    "laptime/cli.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.lap"},
+    "laptime/cli/*.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.lap", "sqlalchemy"},
+    "laptime/project.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli"},
+    "laptime/git.py": {"laptime"},
+    "laptime/libraries.py": {"laptime"},
+    "laptime/stats/*.py": CLOCKS_FILES_SOCKETS | {"laptime.history", "laptime.plugin", "laptime.cli", "laptime.report"},
+    "laptime/compare.py": CLOCKS_FILES_SOCKETS | {"laptime.plugin", "laptime.cli", "laptime.report", "sqlalchemy"},
+    "laptime/trend.py": CLOCKS_FILES_SOCKETS - {"datetime"} | {"laptime.plugin", "laptime.cli", "laptime.report"},
+    "laptime/history/*.py": {
+        *("pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report", "laptime.gate"),
+        *("laptime.replay", "laptime.record", "laptime.lap", "laptime.compare", "laptime.trend", "laptime.stats"),
+    },
+    "laptime/history/_[fjmnpu]*.py": {"sqlalchemy", "sqlite3", "socket"},
+    "laptime/history/_[fjmp]*.py": CLOCKS_FILES_SOCKETS - {"datetime"},
     "laptime/resources.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report"},
-    "laptime/plugin/*.py": {"pytest_benchmark", "laptime.cli", "socket", "subprocess", "json"},
+    "laptime/plugin/*.py": {"pytest_benchmark", "laptime.cli", "socket", "subprocess", "json", "sqlalchemy"},
 }
 
 

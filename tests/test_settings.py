@@ -10,7 +10,7 @@ import pytest
 from laptime.redact import FIELDS, HEADERS, Secrets
 from laptime.settings import Settings, SettingsError, read
 
-KNOWN = "there are secret_fields, secret_headers"
+KNOWN = "there are history, secret_fields, secret_headers"
 
 
 @pytest.fixture
@@ -122,3 +122,20 @@ def test_settings_do_not_change() -> None:
     """What was read once holds for the session."""
     with pytest.raises(FrozenInstanceError):
         Settings().secrets = Secrets()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("text", ["history = 'h.db'", "history = 'postgresql://host/db'\nsecret_fields = ['a']"])
+def test_the_history_is_named_by_a_text(project: Path, text: str) -> None:
+    """A file or a URL."""
+    project.write_text(f"[tool.laptime]\n{text}\n")
+    assert read(project.parent).history in ("h.db", "postgresql://host/db")
+
+
+@pytest.mark.parametrize(
+    "text", ["history = ''", "history = 7", "history = ['a']", "[tool.laptime.history]\nurl = 'x'"]
+)
+def test_a_history_that_is_no_text_is_refused(project: Path, text: str) -> None:
+    """With the file and the key."""
+    project.write_text(f"[tool.laptime]\n{text}\n")
+    with pytest.raises(SettingsError, match="tool.laptime.history: expected a file or a URL"):
+        read(project.parent)

@@ -15,7 +15,7 @@ from laptime.history._fingerprint import (
     differences,
     inputs_differences,
 )
-from laptime.history._json import KEY, addition, from_json, to_json
+from laptime.history._json import KEY, addition, as_written, from_json, to_json
 from laptime.history._model import (
     FAILED,
     METRICS,
@@ -29,7 +29,8 @@ from laptime.history._model import (
     Run,
 )
 from laptime.history._names import Selection, select
-from laptime.history._url import DEFAULT, scrub
+from laptime.history._unsaved import unsaved
+from laptime.history._url import DEFAULT, anchored, scrub, shown_text
 
 __all__ = [
     "DEFAULT",
@@ -52,10 +53,14 @@ __all__ = [
     "SKIPPED",
     "Selection",
     "addition",
+    "anchored",
+    "as_written",
     "differences",
     "from_json",
     "inputs_differences",
     "scrub",
     "select",
+    "shown_text",
     "to_json",
+    "unsaved",
 ]

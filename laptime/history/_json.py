@@ -76,6 +76,19 @@ def addition(
     }
 
 
+def as_written(document: Any) -> Any:
+    """What a file of this document would hold: what JSON doesn't know becomes text, as pytest-benchmark does it."""
+    if isinstance(document, Mapping):
+        return {key if isinstance(key, str) else str(key): as_written(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [as_written(value) for value in document]
+    # `str` and the like may be subclassed; what is stored is plain
+    for kind in (bool, str, int, float):
+        if isinstance(document, kind):
+            return kind(document)
+    return None if document is None else f"UNSERIALIZABLE[{document!r}]"
+
+
 def from_json(document: Any) -> Run:
     """The run that a document holds. Raises `HistoryError` with what is wrong and where in the document."""
     try:

@@ -49,6 +49,22 @@ def parse(text: str, directory: Path) -> URL:
 _EXPECTED = "expected a file, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 
 
+def anchored(text: str, directory: Path) -> str:
+    """The same store, wherever it is read from: a relative path is from `directory`. Raises `HistoryError`."""
+    if text and not _SCHEME.match(text) and "\0" not in text:
+        return str(directory / Path(text).expanduser())  # SQLAlchemy takes a while, and is needed for URLs only
+    url = parse(text, directory)
+    return str(url.database) if url.get_backend_name() == "sqlite" else text
+
+
+def shown_text(text: str, directory: Path) -> str:
+    """The same of a URL that was not parsed; of one that can't be, what can be said."""
+    try:
+        return shown(parse(text, directory))
+    except HistoryError:
+        return scrub(text)
+
+
 def shown(url: URL) -> str:
     """For a message: the path of a file; a server's URL without the password."""
     if url.get_backend_name() == "sqlite":

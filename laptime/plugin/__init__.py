@@ -19,14 +19,17 @@ import pytest
 from laptime import lap as laps
 from laptime import live, machine, options, settings
 from laptime.cassette import CassetteError
+from laptime.history import DEFAULT, HistoryError, anchored
 from laptime.memory import SamplerDied
 from laptime.options import RECORD, REPLAY, Options
 from laptime.plugin.benchmarks import CANNOT_MEASURE
 from laptime.plugin.discard import Discard
 from laptime.plugin.escapes import Escapes
+from laptime.plugin.historian import install
 from laptime.plugin.logbook import Logbook
 from laptime.plugin.narrator import Narrator
 from laptime.plugin.recorder import Recorder
+from laptime.project import INI_KEY
 from laptime.replay import LatencyError, LimitsError, ReplayDied, Stage, TlsError
 from laptime.resources import KnownUnreachable, Resources
 
@@ -60,6 +63,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "same for the same seed.",
     )
     group.addoption(
+        "--history",
+        metavar="URL",
+        help="Store the run there: a file (SQLite), or postgresql+psycopg://USER@HOST/DATABASE; --benchmark-save and "
+        f"--benchmark-compare then use it too. Default: what {INI_KEY} says in the ini file, or history in "
+        f"[tool.laptime] of pyproject.toml, else {DEFAULT}.",
+    )
+    group.addoption("--no-history", action="store_true", help="Don't store the run.")
+    parser.addini(INI_KEY, "the store of the runs, as --history takes it", default=None)
+    group.addoption(
         "--har",
         metavar="FILE",
         help="Write what the replay served, and when, as HAR 1.2, a page for each round.",
@@ -74,22 +86,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-benchmark's: it loads there what it compares with
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, and make ready for what the session may need."""
     config.addinivalue_line("markers", f"{RECORD_MARK}: records a cassette; runs with --http=record only")
     option = config.getoption
     try:
+        wanted = settings.read(config.rootpath)
+        history, chosen = _history(config, wanted)
         parsed = options.parse(
             option("http"),
             option("latency"),
             option("origin"),
             jitter=option("jitter"),
             har=option("har"),
-            secrets=settings.read(config.rootpath).secrets,
+            secrets=wanted.secrets,
+            history=history,
+            chosen=chosen,
         )
         if parsed.jitter is not None and parsed.latency is not None:
             parsed.latency.with_jitter(parsed.jitter)
-    except (LatencyError, options.OptionError, settings.SettingsError) as error:
+    except (HistoryError, LatencyError, options.OptionError, settings.SettingsError) as error:
         raise pytest.UsageError(str(error)) from error
     if parsed.har is not None and (option("numprocesses", None) or hasattr(config, "workerinput")):
         raise pytest.UsageError("--har: several processes would write one file; leave -n out")
@@ -102,7 +119,22 @@ def pytest_configure(config: pytest.Config) -> None:
         hooks.append(Logbook(resources, parsed.har, narrator.say))
     for one in hooks:
         config.pluginmanager.register(one, f"laptime-{type(one).__name__.lower()}")
+    if parsed.history is not None and not hasattr(config, "workerinput"):
+        install(config, parsed.history, chosen=parsed.chosen)
     _spawn_without_pytest()
+
+
+def _history(config: pytest.Config, wanted: settings.Settings) -> tuple[str | None, bool]:
+    """The store, and whether it was named: the command line goes before ini files, those before `[tool.laptime]`."""
+    named = config.getoption("history")
+    if config.getoption("no_history"):
+        if named is not None:
+            raise options.OptionError("--history and --no-history: which?")
+        return None, False
+    if named is not None:
+        return anchored(named, config.invocation_params.dir), True
+    named = config.getini(INI_KEY) or wanted.history
+    return anchored(named or DEFAULT, config.rootpath), bool(named)
 
 
 def _spawn_without_pytest() -> None:

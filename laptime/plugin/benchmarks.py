@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -23,6 +24,27 @@ def benchmark_fixture(item: pytest.Item) -> Any:
 def is_lap(item: pytest.Item) -> bool:
     """Whether a test uses the `lap` fixture."""
     return "lap" in getattr(item, "fixturenames", ())
+
+
+def is_benchmark(item: pytest.Item) -> bool:
+    """Whether a test uses the `benchmark` fixture."""
+    return "benchmark" in getattr(item, "fixturenames", ())
+
+
+def with_storage(storage: Any) -> None:
+    """Have the next session that pytest-benchmark begins save to and load from this.
+
+    It builds its storage in `BenchmarkSession`, from a function that it imported: there is no option that takes one.
+    """
+    session: Any = importlib.import_module("pytest_benchmark.session")
+
+    original = session.load_storage
+
+    def load_storage(*arguments: object, **settings: object) -> Any:
+        session.load_storage = original
+        return storage
+
+    session.load_storage = load_storage
 
 
 def is_timing(config: pytest.Config) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from io import StringIO
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from laptime.report.console import printed
 from laptime.report.race import Entry, Race, advise, duration, is_control, times, verdict
 
 BAR_WIDTH = 16
@@ -18,24 +18,16 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 def terminal(races: Sequence[Race], *, width: int, color: bool) -> str:
     """Every race as a table and its verdict."""
-    console = Console(
-        file=StringIO(),
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-    for race in races:
-        console.print()
-        console.print(_title(race), style="bold")
-        console.print(_widest_fit(race, console))
-        for sentence in verdict(race):
-            console.print(Text(sentence, style="bold yellow" if sentence.startswith("WARNING") else ""))
-    assert isinstance(console.file, StringIO)
-    return console.file.getvalue()
+
+    def show(write: Callable[..., None]) -> None:
+        for race in races:
+            write()
+            write(_title(race), style="bold")
+            write(_widest_fit(race, width))
+            for sentence in verdict(race):
+                write(Text(sentence, style="bold yellow" if sentence.startswith("WARNING") else ""))
+
+    return printed(show, width=width, color=color)
 
 
 def markdown(races: Sequence[Race]) -> str:
@@ -99,11 +91,11 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _widest_fit(race: Race, console: Console) -> Table:
+def _widest_fit(race: Race, width: int) -> Table:
     """The table with as many columns as the terminal has room for: a cut figure is worse than none."""
-    unbounded = console.options.update(width=_ANY)
+    console = Console(width=_ANY, markup=False, emoji=False)
     tables = [_table(race, columns) for columns in range(len(_HEADINGS) + 1, _FEWEST - 1, -1)]
-    fitting = (table for table in tables if Measurement.get(console, unbounded, table).maximum <= console.width)
+    fitting = (table for table in tables if Measurement.get(console, console.options, table).maximum <= width)
     return next(fitting, tables[-1])
 
 

@@ -1,11 +1,8 @@
-"""The command line: arguments in, text and an exit code out."""
+"""`laptime check` and `laptime serve`: cassettes, looked at and played."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shutil
 import signal
 import sys
 import time
@@ -14,40 +11,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from laptime.cassette import CassetteError, load, suspicions
+from laptime.cli._codes import CANNOT, OK
 from laptime.files import is_writable, write_whole
 from laptime.har import Har
-from laptime.replay import Latency, LatencyError, LimitsError, ReplayDied, ReplayServer, Stage, TlsError
-from laptime.report import race, tables
+from laptime.replay import Latency, LimitsError, ReplayServer, Stage
 
-OK, CANNOT = 0, 2
 HAR_EVERY_S = 1.0
 """How often the server's log is fetched, so that it stays short there."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the result is the exit code: 0, or 2 where it could not be done."""
-    options = _parser().parse_args(arguments)
-    try:
-        code: int = options.command(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader left (`| head`): not our error, and no traceback
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    except (CassetteError, LatencyError, LimitsError, TlsError, ReplayDied, OSError) as error:
-        print(f"laptime: {error}", file=sys.stderr)
-        return CANNOT
-    return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="laptime",
-        description="Measure concurrent Python over recorded HTTP. The benchmarks themselves run under pytest: "
-        "`pytest --benchmark-only`.",
-    )
-    commands = parser.add_subparsers(title="commands", required=True)
-
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The two commands."""
     check = commands.add_parser(
         "check",
         help="say whether cassettes can be played",
@@ -97,18 +71,6 @@ def _parser() -> argparse.ArgumentParser:
         "--har", type=Path, metavar="FILE", help="write what was served, and when, as HAR 1.2 at the end"
     )
     serve.set_defaults(command=_serve)
-
-    show = commands.add_parser(
-        "race",
-        help="show the race in a file of results",
-        description="Read what `pytest --benchmark-only --benchmark-json FILE` wrote (or a file saved by "
-        "`--benchmark-autosave`), and show each workload's race: who won, by how much, at what cost, and why.",
-        epilog="example: laptime race results.json --format markdown",
-    )
-    show.add_argument("file", type=Path, metavar="FILE")
-    show.add_argument("--format", choices=("table", "markdown", "overview"), default="table")
-    show.set_defaults(command=_race)
-    return parser
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -206,33 +168,3 @@ def _collect(har: Har, stages: Sequence[Stage]) -> None:
     for stage in stages:
         epoch_ns = time.time_ns() - time.monotonic_ns()
         har.add(f"{stage.path} at {stage.latency}", stage.interactions_if_there(), stage.take_log(), epoch_ns)
-
-
-def _race(options: argparse.Namespace) -> int:
-    try:
-        document = json.loads(options.file.read_text(encoding="utf-8"))
-        found = race.races(document["benchmarks"])
-        shown = _shown(found, options.format)
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        print(f"laptime: {options.file}: not a file of pytest-benchmark: {error!r}", file=sys.stderr)
-        return CANNOT
-    if not found:
-        print(f"laptime: {options.file}: holds no benchmarks of laptime's `lap` fixture", file=sys.stderr)
-        return CANNOT
-    print(shown, end="")
-    return OK
-
-
-_MARKDOWN = {"markdown": tables.markdown, "overview": tables.overview}
-
-
-def _shown(found: Sequence[race.Race], layout: str) -> str:
-    if layout in _MARKDOWN:
-        return _MARKDOWN[layout](found)
-    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    width = shutil.get_terminal_size((120, 24)).columns
-    return tables.terminal(found, width=width, color=color).lstrip("\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

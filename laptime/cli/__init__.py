@@ -1,0 +1,71 @@
+"""The command line: arguments in, text and an exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from laptime.cassette import CassetteError
+from laptime.cli import cassettes, compare, history, race, trend
+from laptime.cli._codes import CANNOT, OK
+from laptime.compare import CompareError
+from laptime.git import GitError
+from laptime.history import HistoryError, scrub
+from laptime.replay import LatencyError, LimitsError, ReplayDied, TlsError
+from laptime.settings import SettingsError
+
+_FORESEEN = (
+    CassetteError,
+    CompareError,
+    GitError,
+    HistoryError,
+    LatencyError,
+    LimitsError,
+    OSError,
+    ReplayDied,
+    SettingsError,
+    TlsError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the result is the exit code: 0, 1 where something failed, 2 where it could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader left (`| head`): not our error, and no traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        print("laptime: interrupted", file=sys.stderr)
+        return CANNOT
+    except _FORESEEN as error:
+        print(f"laptime: {scrub(str(error))}", file=sys.stderr)
+        return CANNOT
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments, without the passwords in them."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(scrub(message))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="laptime",
+        description="Measure concurrent Python over recorded HTTP. The benchmarks themselves run under pytest: "
+        "`pytest --benchmark-only`, which stores each run.",
+        epilog="RUN is a commit, a tag, a branch or HEAD~3 (all runs of that commit), latest or latest~2 (one run), a "
+        "run's id, or the name that --benchmark-save gave it.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
+    for module in (cassettes, race, history, compare, trend):
+        module.add(commands)
+    return parser

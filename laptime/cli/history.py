@@ -1,0 +1,209 @@
+"""`laptime history`, `import` and `export`: runs listed, brought in, given out, merged, thinned."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from laptime.cli import _store
+from laptime.cli._codes import CANNOT, OK
+from laptime.cli._terminal import color, progress, width
+from laptime.files import is_writable, write_whole
+from laptime.history import Entry, Filter, HistoryError, Run, from_json, to_json
+from laptime.report import runs
+
+_NUMBERED = re.compile(r"\d{4,}_(.+)")
+"""How pytest-benchmark names what `--benchmark-save` saves."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The three commands."""
+    listing = commands.add_parser(
+        "history",
+        help="list the runs that are stored; merge and thin stores",
+        description="List runs, the newest first. `merge` brings in another store's runs, `prune` thins old rounds.",
+        epilog="example: laptime history --branch main --since 30d",
+    )
+    _store.add_history(listing)
+    listing.add_argument("--branch", help="only those made on this branch")
+    listing.add_argument("--since", type=_store.since, metavar="WHEN", help="2026-11-01, or 36h, 30d, 2w ago")
+    listing.add_argument("--bench", metavar="TEXT", help="only those with a benchmark whose name contains it")
+    listing.add_argument("--limit", type=int, default=20, help="at most so many (default: 20; 0: all)")
+    listing.add_argument("--format", choices=("table", "markdown", "json"), default="table")
+    listing.set_defaults(command=_list)
+    under = listing.add_subparsers(title="commands", metavar="{merge,prune}")
+
+    merge = under.add_parser(
+        "merge",
+        help="bring in another store's runs",
+        description="Bring in the runs of another store; what is there already is not doubled, and the other is left "
+        "as it is.",
+        epilog="example: laptime history merge colleague/history.db",
+    )
+    merge.add_argument("other", metavar="OTHER", help="a file, or a URL")
+    merge.set_defaults(command=_merge)
+
+    prune = under.add_parser(
+        "prune",
+        help="thin old raw rounds to their quantiles",
+        description="Keep of older runs' raw rounds the quantiles only. No run is removed, and no median changes.",
+        epilog="example: laptime history prune --keep 90d",
+    )
+    prune.add_argument(
+        "--keep", required=True, metavar="HOW MANY", help="the newest 200 runs, say, or those of the last 90d, 12w"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="say what would be done")
+    prune.set_defaults(command=_prune)
+
+    bring = commands.add_parser(
+        "import",
+        help="store what pytest-benchmark saved",
+        description="Store runs from pytest-benchmark's JSON (3.0 and later, with and without raw data). The same file "
+        "twice adds nothing. Exit code 2 where a file can't be read; the others are stored.",
+        epilog="example: laptime import .benchmarks results.json",
+    )
+    _store.add_history(bring)
+    bring.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR", help="of a directory, all its .json files")
+    bring.set_defaults(command=_import)
+
+    give = commands.add_parser(
+        "export",
+        help="write a run as pytest-benchmark's JSON",
+        description="Write a run as JSON that `pytest-benchmark compare` and `laptime import` accept.",
+        epilog="example: laptime export latest -o run.json",
+    )
+    _store.add_history(give)
+    give.add_argument("run", metavar="RUN", help="the newest, where a commit has several")
+    give.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
+    give.set_defaults(command=_export)
+
+
+def _list(options: argparse.Namespace) -> int:
+    if options.limit < 0:
+        raise HistoryError(f"--limit {options.limit}: expected a number, 0 for all")
+    store, _ = _store.open_store(options)
+    which = Filter(branch=options.branch, since=options.since, benchmark=options.bench)
+    found = store.entries(which, limit=options.limit or None)
+    known = store.fingerprints(entry.fingerprint_no for entry in found)
+    if options.format == "json":
+        print(runs.as_json(found, known), end="")
+    elif options.format == "markdown":
+        print(runs.markdown(found, known), end="")
+    elif found:
+        print(runs.terminal(found, known, width=width(), color=color()), end="")
+    if not found:
+        print(f"laptime: {store.name}: no such runs", file=sys.stderr)
+    elif options.limit and len(found) == options.limit and (left := len(store.numbers(which)) - len(found)):
+        print(f"laptime: {left} older ones are not shown (--limit 0 shows all)", file=sys.stderr)
+    return OK
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from laptime.history.store import Store
+
+    other = Store(options.other, Path.cwd())
+    store, _ = _store.open_store(options, create=True)
+    there = store.ids()
+    theirs = other.ids()
+    new = sorted(no for identity, no in theirs.items() if identity not in there)
+    added = 0
+    with progress("merging", len(new)) as advance:
+        for run in other.each(new):
+            added += store.append(run)
+            advance()
+    print(f"{store.name}: {_count(added)} added from {other.name}, {len(theirs) - added} there already")
+    return OK
+
+
+def _prune(options: argparse.Namespace) -> int:
+    store, _ = _store.open_store(options)
+    old = _older(options.keep, store.entries())
+    if options.dry_run:
+        print(f"{store.name}: the raw rounds of {_count(len(old))} would be thinned to their quantiles")
+        return OK
+    thinned = 0
+    with progress("thinning", len(old)) as advance:
+        for entry in old:
+            thinned += store.thin([entry.no])
+            advance()
+    store.shrink()
+    print(f"{store.name}: thinned {thinned} benchmarks in {_count(len(old))}")
+    return OK
+
+
+def _older(keep: str, entries: Sequence[Entry]) -> list[Entry]:
+    if keep.isdecimal():
+        return list(entries[int(keep) :])
+    match = re.fullmatch(r"(\d+)([dw])", keep)
+    if not match:
+        raise HistoryError(f"--keep {keep}: expected a number of runs as in 200, or a time as in 90d or 12w")
+    oldest = datetime.now(UTC) - timedelta(days=int(match[1]) * (7 if match[2] == "w" else 1))
+    return [entry for entry in entries if entry.at < oldest]
+
+
+def _import(options: argparse.Namespace) -> int:
+    files = list(_files(options.paths))
+    if not files:
+        raise HistoryError(f"{', '.join(map(str, options.paths))}: no .json files there")
+    store, _ = _store.open_store(options, create=True)
+    added = there = failed = 0
+    with progress("importing", len(files)) as advance:
+        for path in files:
+            advance()
+            try:
+                run = _read(path)
+            except (HistoryError, OSError) as error:
+                print(f"laptime: {path}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+                failed += 1
+                continue
+            new = store.append(run)
+            added, there = added + new, there + (not new)
+    print(f"{store.name}: {_count(added)} added, {there} there already" + (f", {failed} unreadable" if failed else ""))
+    return CANNOT if failed else OK
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(path.rglob("*.json"))
+        else:
+            yield path
+
+
+def _read(path: Path) -> Run:
+    """The run in a file; what `--benchmark-save` named it is its label."""
+    text = path.read_bytes()
+    if not text.strip():
+        raise HistoryError("is empty: pytest-benchmark before 5.3 left such a file where nothing was measured")
+    try:
+        run = from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise HistoryError(f"no JSON, or cut short: {error}") from None
+    named = _NUMBERED.fullmatch(path.stem)
+    return replace(run, label=named[1]) if run.label is None and named else run
+
+
+def _export(options: argparse.Namespace) -> int:
+    if options.output is not None and not is_writable(options.output.resolve()):
+        raise HistoryError(f"--output {options.output}: expected a file in a directory that exists")
+    store, _ = _store.open_store(options)
+    selection, found = _store.chosen(store, options.run)
+    if len(found) > 1:
+        print(f"laptime: {selection.title} has {len(found)} runs; this is the newest", file=sys.stderr)
+    text = json.dumps(to_json(found[0]), indent=4) + "\n"
+    if options.output is None:
+        print(text, end="")
+    else:
+        write_whole(options.output.resolve(), text)
+        print(f"laptime: wrote run {found[0].id[:10]} to {options.output}", file=sys.stderr)
+    return OK
+
+
+def _count(number: int) -> str:
+    return f"{number} run{'' if number == 1 else 's'}"
