@@ -156,9 +156,13 @@ def run(
     return Ended(code, text)
 
 
-def pytest(directory: Path, *arguments: str | Path, **settings) -> Ended:
-    """Run ``python -m pytest`` in a directory, without its cache (nor Hypothesis, which takes a third of the time)."""
-    return run(directory, *PYTEST, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments, **settings)
+def pytest(directory: Path, *arguments: str | Path, history: bool = False, **settings) -> Ended:
+    """Run ``python -m pytest`` in a directory, without its cache (nor Hypothesis, which takes a third of the time).
+
+    history  store the run; else ``--no-history``, as storing takes half a second
+    """
+    plain = (*PYTEST, "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    return run(directory, *plain, *(() if history else ("--no-history",)), *arguments, **settings)
 
 
 def interrupt_after(started: Path, number: int = signal.SIGINT) -> Callable[[subprocess.Popen[bytes]], None]:

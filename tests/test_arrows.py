@@ -51,7 +51,7 @@ FORBIDDEN = {
         *("pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report", "laptime.gate"),
         *("laptime.replay", "laptime.record", "laptime.lap", "laptime.compare", "laptime.trend", "laptime.stats"),
     },
-    "laptime/history/_[fjmnpu]*.py": {"sqlalchemy", "sqlite3", "socket"},
+    "laptime/history/_[fjmnp]*.py": {"sqlalchemy", "sqlite3", "socket"},
     "laptime/history/_[fjmp]*.py": CLOCKS_FILES_SOCKETS - {"datetime"},
     "laptime/resources.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report"},
     "laptime/plugin/*.py": {"pytest_benchmark", "laptime.cli", "socket", "subprocess", "json", "sqlalchemy"},

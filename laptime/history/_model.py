@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from laptime.git import Commit
 from laptime.machine import Value
@@ -95,8 +95,7 @@ class Entry:
     failed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One run's figures of one benchmark, in a series; `at_us` is microseconds since 1970, UTC."""
 
     run_no: int

@@ -129,23 +129,14 @@ def every_series(connection: Connection) -> dict[str, list[Point]]:
 
 
 def _points(*more: ColumnElement[Any]) -> Select[Any]:
-    of_run = (runs.c.at_us, runs.c.commit_id, runs.c.changes, runs.c.fingerprint_no)
+    """Rows that begin as `Point` does."""
+    of_run = (runs.c.at_us, runs.c.commit_id, runs.c.changes.is_not(None).label("dirty"), runs.c.fingerprint_no)
     figures = (results.c.inputs_no, results.c.wall, results.c.cpu, results.c.memory)
     return select(results.c.run_no, *of_run, *figures, *more).join_from(results, runs).where(results.c.outcome == 0)
 
 
 def _point(row: Row[Any]) -> Point:
-    return Point(
-        row.run_no,
-        row.at_us,
-        row.commit_id,
-        row.changes is not None,
-        row.fingerprint_no,
-        row.inputs_no,
-        row.wall,
-        row.cpu,
-        row.memory,
-    )
+    return Point(*row[: len(Point._fields)])
 
 
 def _number_of(fullname: str) -> Any:
