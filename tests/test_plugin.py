@@ -620,7 +620,7 @@ def test_what_varies_the_waits_is_stored_with_the_figures(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('secret_feilds = ["parcel"]', "secret_feilds: no such setting; there are history, secret_fields, secret_headers"),
+        ('secret_feilds = ["parcel"]', "secret_feilds: no such setting; there are history, secret_fields"),
         ('secret_headers = "parcel"', 'secret_headers: expected a list of names, as in ["x-session"]'),
     ],
     ids=["unknown key", "wrong type"],

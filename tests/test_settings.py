@@ -137,5 +137,5 @@ def test_the_history_is_named_by_a_text(project: Path, text: str) -> None:
 def test_a_history_that_is_no_text_is_refused(project: Path, text: str) -> None:
     """With the file and the key."""
     project.write_text(f"[tool.laptime]\n{text}\n")
-    with pytest.raises(SettingsError, match="tool.laptime.history: expected a file or a URL"):
+    with pytest.raises(SettingsError, match=r"tool\.laptime\.history: expected a file or a URL"):
         read(project.parent)
