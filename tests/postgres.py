@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 PASSWORD = "p:a/s@s w%rd"  # every character that a URL has to escape
@@ -91,11 +92,12 @@ def server() -> Iterator[Server]:
 
 
 def _start(place: Path, directory: Path) -> subprocess.Popen[bytes]:
-    user = {}
+    user: dict[str, Any] = {}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         os.chown(directory, nobody.pw_uid, nobody.pw_gid)
         user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    place = _reachable(place, directory, user)
     data, password, log = directory / "data", directory / "password", directory / "log"
     password.write_text(PASSWORD)
     password.chmod(0o644)
@@ -132,6 +134,16 @@ def _start(place: Path, directory: Path) -> subprocess.Popen[bytes]:
             raise NoPostgres(log.read_text(errors="replace").strip()[-500:])
         time.sleep(0.02)
     return process
+
+
+def _reachable(place: Path, directory: Path, user: Mapping[str, Any]) -> Path:
+    """The binaries, where the user may run them: a copy, if they lie in somebody's home."""
+    try:
+        subprocess.run((place / "initdb", "--version"), cwd=directory, check=True, capture_output=True, **user)
+    except (OSError, subprocess.CalledProcessError):
+        shutil.copytree(place.parent, directory / "copy")
+        return directory / "copy" / place.name
+    return place
 
 
 def _die_with_parent() -> None:

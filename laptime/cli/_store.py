@@ -21,11 +21,12 @@ _AGO = re.compile(r"(\d+)\s*([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 
 
-def add_history(parser: argparse.ArgumentParser) -> None:
-    """`--history`, as pytest has it."""
+def add_history(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """`--history`, as pytest has it; `again` for a command under one that has it."""
     parser.add_argument(
         "--history",
         metavar="URL",
+        default=argparse.SUPPRESS if again else None,
         help="the store: a file, or postgresql+psycopg://USER@HOST/DATABASE (a password is better in PGPASSWORD or "
         "~/.pgpass); default: what the project's settings say, else .benchmarks/history.db",
     )

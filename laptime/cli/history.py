@@ -46,6 +46,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "as it is.",
         epilog="example: laptime history merge colleague/history.db",
     )
+    _store.add_history(merge, again=True)
     merge.add_argument("other", metavar="OTHER", help="a file, or a URL")
     merge.set_defaults(command=_merge)
 
@@ -55,6 +56,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Keep of older runs' raw rounds the quantiles only. No run is removed, and no median changes.",
         epilog="example: laptime history prune --keep 90d",
     )
+    _store.add_history(prune, again=True)
     prune.add_argument(
         "--keep", required=True, metavar="HOW MANY", help="the newest 200 runs, say, or those of the last 90d, 12w"
     )

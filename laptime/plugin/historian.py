@@ -64,6 +64,8 @@ class Historian:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """A benchmark that fails leaves no timing, but that it failed."""
         report = yield
+        if is_benchmark(item) and report.passed and report.when == "setup":
+            self._not_timed.pop(item.nodeid, None)  # a plugin runs it once more
         if is_benchmark(item) and not report.passed:
             outcome = FAILED if report.failed else SKIPPED
             self._not_timed[item.nodeid] = Result(item.nodeid, outcome, _reason(report))
