@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from laptime.history import from_json
+from laptime.history.store import Store
 from tests.support import outside_pytest
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +24,7 @@ def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     command = (sys.executable, "-m", "pytest", "--benchmark-only", "--tier", "smoke", "-p", "no:cacheprovider")
     done = subprocess.run(
-        (*command, f"--benchmark-json={results}"),
+        (*command, f"--benchmark-json={results}", f"--history={tmp_path / 'history.db'}"),
         cwd=ROOT,
         env=outside_pytest(),
         text=True,
@@ -31,7 +33,12 @@ def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
         check=False,
     )
     assert 0 == done.returncode, done.stdout + done.stderr
-    stored = json.loads(results.read_text())["benchmarks"]
+    document = json.loads(results.read_text())
+    stored = document["benchmarks"]
+    store = Store("history.db", tmp_path)
+    (run,) = store.load(store.numbers())
+    assert from_json(document).results == run.results
+    assert from_json(document).fingerprint == run.fingerprint
     assert f"{len(stored)}/{len(stored)}  " in done.stdout
     for one in stored:
         info, rounds = one["extra_info"], one["extra_info"]["rounds"]

@@ -24,8 +24,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "more on each side the ratio has an interval across runs; within single runs nothing is decided. Runs of "
         "another machine, interpreter or inputs are not compared.",
         epilog="Exit code 1 where a benchmark is gone or broken, or slower than --fail-on allows; 2 where it could not "
-        "be compared. Stored runs can't gate a change of a few per cent on a noisy machine: `laptime gate` does. "
-        "example: laptime compare main",
+        "be compared. example: laptime compare main",
     )
     parser.add_argument("base", metavar="BASE", help="RUN: a commit, tag, branch, HEAD~3, latest~2 or a run's id")
     parser.add_argument("head", metavar="HEAD", nargs="?", help="RUN; default: what is checked out, with its changes")
