@@ -1,13 +1,24 @@
-"""What git says: which commit is checked out, what a name stands for, and the order of commits. Nothing is written."""
+"""What git says: what is checked out, what a name stands for, the order of commits. No file or reference is touched."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+_PLAIN = (
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--no-relative",
+    "--submodule=diff",
+    "--binary",
+)
+_HASH = re.compile(r"[0-9a-f]{40,64}")
 
 
 class GitError(RuntimeError):
@@ -38,12 +49,12 @@ class Commit:
 def head(directory: Path) -> Commit:
     """What is checked out around a directory; all None where that is no git repository, or git is missing."""
     try:
-        found = _git(directory, "show", "--no-patch", "--no-show-signature", "--format=%H %ct", "HEAD").split()
-        changes = _run(directory, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD")
+        found = _git(directory, "show", "--no-patch", "--no-show-signature", "--format=%H %ct", "HEAD", "--").split()
+        changes = _run(directory, "diff", *_PLAIN, "HEAD", "--")
     except GitError:
         return Commit()
     try:
-        branch: str | None = _git(directory, "symbolic-ref", "--quiet", "--short", "HEAD")
+        branch: str | None = _git(directory, "symbolic-ref", "--quiet", "HEAD").removeprefix("refs/heads/")
     except GitError:
         branch = None
     return Commit(
@@ -57,14 +68,15 @@ def head(directory: Path) -> Commit:
 def resolve(directory: Path, name: str) -> str | None:
     """The full hash of the commit that a name stands for (a branch, a tag, ``HEAD~3``, a short hash); None if none."""
     try:
-        return _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        found = _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     except GitError:
         return None
+    return found if _HASH.fullmatch(found) else None  # ^HEAD is verified too
 
 
 def first_parents(directory: Path, name: str = "HEAD") -> list[str]:
     """A commit and its first parents, the oldest first. Raises `GitError`."""
-    return _git(directory, "rev-list", "--first-parent", "--reverse", "--end-of-options", name).split()
+    return _git(directory, "rev-list", "--first-parent", "--reverse", "--end-of-options", name, "--").split()
 
 
 def is_repository(directory: Path) -> bool:
@@ -86,7 +98,7 @@ def _run(directory: Path, *words: str) -> bytes:
         done = subprocess.run(
             ("git", *words), cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a NUL is in no name
         raise GitError(f"git can't be run: {error}") from error
     if done.returncode:
         raise GitError(done.stderr.decode(errors="replace").strip() or f"git {words[0]} failed")

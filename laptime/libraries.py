@@ -16,19 +16,24 @@ def installed(project: Path) -> dict[str, str]:
     Left out is what is itself measured: the project in this directory, and what is installed from a directory.
     """
     own = _project_name(project)
-    return {
-        name: distribution.version
-        for distribution in metadata.distributions()
-        if (name := _normalised(distribution.metadata["Name"] or ""))
-        if name != own and not _from_directory(distribution)
-    }
+    found: dict[str, str | None] = {}
+    for distribution in metadata.distributions():
+        told = distribution.metadata
+        # an installation that was broken off leaves a folder that tells neither, or nothing at all
+        if told and "Name" in told and "Version" in told:
+            # of two, the first on the path is imported
+            version = None if _from_directory(distribution) else told["Version"]
+            found.setdefault(_normalised(told["Name"]), version)
+    return {name: version for name, version in found.items() if version is not None and name != own}
 
 
 def loaded(names: dict[str, str]) -> list[str]:
     """Those of which a module is imported now, sorted."""
     owners = metadata.packages_distributions()
     tops = {module.partition(".")[0] for module in list(sys.modules)}
-    return sorted({name for top in tops for owner in owners.get(top, ()) if (name := _normalised(owner)) in names})
+    return sorted(
+        {name for top in tops for owner in owners.get(top, ()) if owner if (name := _normalised(owner)) in names}
+    )
 
 
 def _normalised(name: str) -> str:

@@ -88,7 +88,11 @@ def host() -> dict[str, Value]:
 def cpu_model() -> str:
     """The CPU's name as the system gives it; the architecture's where it gives none."""
     if sys.platform == "darwin":
-        done = subprocess.run(("sysctl", "-n", "machdep.cpu.brand_string"), capture_output=True, text=True, check=False)
+        command = ("sysctl", "-n", "machdep.cpu.brand_string")
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError:
+            return platform.machine()
         return done.stdout.strip() or platform.machine()
     try:
         lines = _CPU_INFO.read_text(errors="replace").splitlines()

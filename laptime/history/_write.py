@@ -45,9 +45,10 @@ def insert(connection: Connection, run: Run) -> bool:
         "machine_info_no": numbers[machine_info[0]] if machine_info else None,
         "document": _pack.document({key: value for key, value in run.document.items() if key != MACHINE_INFO}),
     }
-    if not connection.execute(_or_nothing(connection, runs).values(row)).rowcount:
+    # not rowcount: it is -1 where SQLAlchemy asks for the new key, whether a row was added or not
+    number = connection.execute(_or_nothing(connection, runs).values(row).returning(runs.c.no)).scalar_one_or_none()
+    if number is None:
         return False  # PostgreSQL: another process was quicker, and has committed
-    number = connection.execute(select(runs.c.no).where(runs.c.id == run.id)).scalar_one()
     narrow, wide = [], []
     for result, (sha256, _) in zip(run.results, inputs, strict=True):
         key = {"run_no": number, "benchmark_no": names[_pack.name_of(result.fullname)]}
