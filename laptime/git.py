@@ -79,6 +79,15 @@ def first_parents(directory: Path, name: str = "HEAD") -> list[str]:
     return _git(directory, "rev-list", "--first-parent", "--reverse", "--end-of-options", name, "--").split()
 
 
+def complaint(directory: Path) -> str | None:
+    """What git says of a directory that it will not work in; None where it works, or this is no repository."""
+    try:
+        _git(directory, "rev-parse", "--git-dir")
+    except GitError as error:
+        return None if "not a git repository" in str(error) else str(error).splitlines()[0]
+    return None
+
+
 def is_repository(directory: Path) -> bool:
     """Whether git knows the directory."""
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from laptime.git import Commit, GitError, first_parents, head, is_repository, resolve
+from laptime.git import Commit, GitError, complaint, first_parents, head, is_repository, resolve
 from tests.history_support import git, repository
 
 MADE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -320,3 +320,19 @@ def test_nothing_is_written(project):
     first_parents(folder)
     is_repository(folder)
     assert before == held()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a repository to somebody else")
+def test_a_repository_of_somebody_else_is_complained_of(tmp_path):
+    """git will not look into it, and says why: a run of it is of no commit."""
+    repository(tmp_path / "theirs", 1)
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    assert "dubious ownership" in (complaint(tmp_path / "theirs") or "")
+    assert Commit() == head(tmp_path / "theirs")
+
+
+def test_nothing_is_complained_of_elsewhere(tmp_path):
+    """A directory outside of git is no fault, and neither is a repository that works."""
+    repository(tmp_path / "ours", 1)
+    assert complaint(tmp_path) is None
+    assert complaint(tmp_path / "ours") is None

@@ -1458,3 +1458,13 @@ def test_what_failed_is_stored_as_such(store_url):
     store.append(from_json(made))
     (loaded,) = everything(store)
     assert {"test_a": "passed", "test_f": FAILED} == {one.fullname: one.outcome for one in loaded.results}
+
+
+@pytest.mark.parametrize("content", [b"\n", b"x" * 100, b"SQLite format 3\0"])
+def test_a_file_too_short_for_a_database_is_left_as_it_is(tmp_path, content):
+    """SQLite takes one byte for an empty database, and would write over it."""
+    path = tmp_path / "history.db"
+    path.write_bytes(content)
+    with pytest.raises(HistoryError, match="is no SQLite database; it was left as it is"):
+        Store(str(path), tmp_path, create=True)
+    assert content == path.read_bytes()

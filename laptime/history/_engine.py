@@ -22,6 +22,7 @@ from laptime.history._url import scrub, shown
 PATIENCE_S = 60
 """How long a writer waits for others to be done."""
 CONNECT_S = 10
+_LEAST_BYTES = 512
 _CREATING = 0x6C617074  # PostgreSQL's advisory lock while tables are made or upgraded
 
 
@@ -41,18 +42,16 @@ def engine(url: URL, *, create: bool) -> Engine:
 
 def _sqlite(path: Path, *, create: bool) -> Engine:
     name = scrub(str(path))
-    if create:
-        try:
+    try:
+        if create:
             path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise HistoryError(f"{name}: can't be made: {error.strerror}") from None
-    else:
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
+        size = path.stat().st_size if path.is_file() or not create else 0
+    except OSError as error:
+        if not create and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise HistoryError(f"{name}: there is no history yet; `pytest --benchmark-only` begins one") from None
-        except OSError as error:
-            raise HistoryError(f"{name}: can't be opened: {error.strerror}") from None
+        raise HistoryError(f"{name}: can't be {'made' if create else 'opened'}: {error.strerror}") from None
+    if 0 < size < _LEAST_BYTES:  # SQLite takes it for new
+        raise HistoryError(f"{name}: is no SQLite database; it was left as it is: name another")
     address = f"{_address(path)}?mode={'rwc' if create else 'rw'}"
 
     def connect() -> sqlite3.Connection:
@@ -79,7 +78,8 @@ def _address(path: Path) -> str:
 @contextmanager
 def reading(engine: Engine, name: str) -> Iterator[Connection]:
     """A transaction that sees one state of the store. Raises `HistoryError`."""
-    with explained(name), engine.connect() as connection, connection.begin():
+    isolation = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    with explained(name), engine.connect().execution_options(**isolation) as connection, connection.begin():
         yield connection
 
 

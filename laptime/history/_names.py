@@ -79,9 +79,8 @@ def _latest(store: Entries, name: str, match: re.Match[str]) -> Selection:
 def _checked_out(store: Entries, directory: Path) -> Selection:
     head = git.head(directory)
     if head.id is None:
-        raise HistoryError(
-            "nothing is checked out here (no git repository, or no commit yet): name the run, as in `latest`"
-        )
+        why = git.complaint(directory) or "no git repository, or no commit yet"
+        raise HistoryError(f"nothing is checked out here ({why}): name the run, as in `latest`")
     title = f"{head.id[:_SHORT]}" + (" with your changes" if head.dirty else "")
     found = [entry for entry in store.entries(Filter(commit=head.id)) if entry.commit.changes == head.changes]
     if not found:

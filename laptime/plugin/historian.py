@@ -105,7 +105,8 @@ class Historian:
         except HistoryError as error:
             self._fail(document, str(error))
             return
-        self._tell(f"stored run {run.id[:10]} in {_nearby(store.name)}")
+        why = git.complaint(self._config.rootpath) if run.commit.id is None else None
+        self._tell(f"stored run {run.id[:10]} in {_nearby(store.name)}" + (f", of no commit: {why}" if why else ""))
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
