@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.postgres import Server
+    from benchmarks.budgets.postgres import Server
 
 if importlib.util.find_spec("hypothesis") is not None:
     from hypothesis import settings
@@ -30,7 +30,7 @@ if importlib.util.find_spec("hypothesis") is not None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server; the tests that need it are skipped where none can be started."""
-    from tests.postgres import NoPostgres, server
+    from benchmarks.budgets.postgres import NoPostgres, server
 
     with ExitStack() as stack:
         try:

@@ -26,11 +26,11 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine, event, text
 
+from benchmarks.budgets.postgres import PASSWORD
 from laptime.history import FAILED, SKIPPED, Filter, HistoryError, Result, Run, from_json, to_json
 from laptime.history import _engine as engine_module
 from laptime.history.store import Store
 from tests.history_support import FINGERPRINT, START, benchmark, commit, document, run
-from tests.postgres import PASSWORD
 from tests.support import HANG_LIMIT_S
 
 ROOT = Path(__file__).parent.parent
@@ -73,7 +73,7 @@ def everything(store: Store) -> list[Run]:
 
 
 def database_of(url: str) -> str:
-    """The name of the database in a URL of `tests.postgres`."""
+    """The name of the database in a URL of `benchmarks.budgets.postgres`."""
     return url.rpartition("@/")[2].partition("?")[0]
 
 
@@ -1236,7 +1236,7 @@ def test_a_session_that_the_server_ends_leaves_nothing(database, postgres):
 
 def test_a_server_that_was_stopped_is_said():
     """What was stored stays with it."""
-    from tests.postgres import NoPostgres, server
+    from benchmarks.budgets.postgres import NoPostgres, server
 
     try:
         with server() as started:

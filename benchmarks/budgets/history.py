@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.budgets import postgres
 from benchmarks.budgets.figures import Figure, progress
 from laptime import compare, trend
 from laptime.git import Commit
@@ -46,11 +46,12 @@ def figures() -> Iterator[Figure]:
         yield Figure(
             "SQLite: size of the file", f"{size / 1e6:.0f} MB, {size / RUNS / BENCHMARKS:.0f} B a benchmark and run"
         )
-        url = os.environ.get("LAPTIME_BUDGET_POSTGRES")
-        if url:
-            yield from _store("PostgreSQL", url, place, commits)
+        try:
+            server = stack.enter_context(postgres.server(safe=True))
+        except postgres.NoPostgres as error:
+            yield Figure("PostgreSQL", f"not measured: {error}")
         else:
-            yield Figure("PostgreSQL", "not measured: LAPTIME_BUDGET_POSTGRES names no empty database")
+            yield from _store("PostgreSQL", server.url(), place, commits)
         yield from _files(place / "files", sqlite)
 
 
