@@ -13,7 +13,18 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from laptime.history import FAILED, PASSED, Difference, Fingerprint, Result, Run, differences, inputs_differences
+from laptime.history import (
+    FAILED,
+    INPUTS,
+    PASSED,
+    SKIPPED,
+    Difference,
+    Fingerprint,
+    Result,
+    Run,
+    differences,
+    inputs_differences,
+)
 from laptime.machine import Value
 from laptime.stats import intervals
 from laptime.stats.intervals import CONFIDENCE, Interval, Ratio
@@ -116,12 +127,14 @@ class Answer:
 
     refused    where there is none: what keeps the nearest two apart
     left_out   how many runs have a fingerprint that the other side lacks
+    unseen     the benchmarks that only such runs of the base have
     """
 
     question: Question
     comparisons: tuple[Comparison, ...]
     refused: tuple[Difference, ...] = ()
     left_out: int = 0
+    unseen: tuple[str, ...] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -145,6 +158,13 @@ class Answer:
         ]
 
     @property
+    def undecided(self) -> bool:
+        """Whether something is to fail, and not all that the base has was looked at, or nothing was."""
+        if self.question.fail_on is None:
+            return False
+        return bool(self.unseen) or all(row.word == NEW for row in self.rows)
+
+    @property
     def failing(self) -> list[Row]:
         """Benchmarks that are gone or broken, or slower than allowed."""
         limit = self.question.fail_on
@@ -158,7 +178,7 @@ class Answer:
     @property
     def code(self) -> int:
         """0 nothing fails; 1 something does; 2 not measured."""
-        if not self.comparisons or self.too_few:
+        if not self.comparisons or self.too_few or self.undecided:
             return 2
         if self.failing:
             return 1
@@ -168,29 +188,29 @@ class Answer:
 def compare(base: Sequence[Run], head: Sequence[Run], question: Question) -> Answer:
     """Compare two sides' runs, each the newest first. Raises `CompareError`."""
     base_groups, head_groups = fingerprint_groups(base), fingerprint_groups(head)
-    pairs = [
-        (left, right)
-        for left in base_groups
-        for right in head_groups
-        if not differences(left[0].fingerprint, right[0].fingerprint, question.across)
-    ]
+    pairs = [(left, right) for left in base_groups for right in head_groups if not _apart(left, right, question.across)]
     apart = [(left, right) for left, right in pairs if differences(left[0].fingerprint, right[0].fingerprint)]
     if question.across and apart:
         pairs = apart  # what was asked for is what differs
     if not pairs:
         nearest = min(
-            (
-                differences(a[0].fingerprint, b[0].fingerprint, question.across)
-                for a in base_groups
-                for b in head_groups
-            ),
+            (_apart(a, b, question.across) for a in base_groups for b in head_groups),
             key=len,
             default=[],
         )
         return Answer(question, (), tuple(nearest))
     used = {run.id for pair in pairs for side in pair for run in side}
     comparisons = tuple(_comparison(left, right, question) for left, right in pairs)
-    answer = Answer(question, comparisons, left_out=sum(run.id not in used for run in (*base, *head)))
+    left_out = [run for run in (*base, *head) if run.id not in used]
+    seen = {row.fullname for one in comparisons for row in one.rows}
+    unseen = {
+        result.fullname
+        for run in left_out
+        if run in base
+        for result in run.results
+        if result.outcome == PASSED and (question.only or "") in result.fullname
+    }
+    answer = Answer(question, comparisons, left_out=len(left_out), unseen=tuple(sorted(unseen - seen)))
     _check(answer)
     return answer
 
@@ -206,6 +226,23 @@ def fingerprint_groups(runs: Iterable[Run]) -> list[list[Run]]:
         else:
             group.append(run)
     return groups
+
+
+def _apart(base: Sequence[Run], head: Sequence[Run], across: Collection[str]) -> list[Difference]:
+    """What keeps two groups apart: one run of each is enough."""
+    found = (
+        differences(one.fingerprint, other.fingerprint, across) for one in _distinct(base) for other in _distinct(head)
+    )
+    return next(filter(None, found), [])
+
+
+def _distinct(runs: Sequence[Run]) -> list[Run]:
+    """One run of each fingerprint."""
+    found: list[Run] = []
+    for run in runs:
+        if all(run.fingerprint != one.fingerprint for one in found):
+            found.append(run)
+    return found
 
 
 def _check(answer: Answer) -> None:
@@ -227,7 +264,12 @@ def _comparison(base: Sequence[Run], head: Sequence[Run], question: Question) ->
     if question.only:
         names = [name for name in names if question.only in name]
     measure = partial(_measured, question=question)
-    rows = [_row(name, list(sides[0].values()), list(sides[1].values()), question, measure) for name in names]
+    whole = any(run.complete for run in head)
+    rows = [
+        row
+        for name in names
+        for row in _rows(name, list(sides[0].values()), list(sides[1].values()), question, measure, whole=whole)
+    ]
     return Comparison(
         base[0].fingerprint,
         head[0].fingerprint,
@@ -240,6 +282,8 @@ def _comparison(base: Sequence[Run], head: Sequence[Run], question: Question) ->
 
 Results = Mapping[str, Result]
 """One run's, by name."""
+Side = Sequence[tuple[Results, Result]]
+"""One benchmark's result in each run, with the other results of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,13 +295,16 @@ class _Measured:
     result: Result
 
 
-def _row(
+def _rows(
     name: str,
     base: Sequence[Results],
     head: Sequence[Results],
     question: Question,
     measure: Callable[[Results, Result], _Measured | None],
-) -> Row:
+    *,
+    whole: bool,
+) -> list[Row]:
+    """A benchmark's row; one for each of its inputs, where both sides have several. `whole`: a head's session ended."""
     known = next(results[name] for results in (*head, *base) if name in results)
     with_document = next((r[name] for r in (*head, *base) if name in r and r[name].document), known)
     row = partial(Row, name, _short(with_document), group_of(with_document, question.group_by))
@@ -266,28 +313,57 @@ def _row(
     failures = [one for _, one in sides[1] if one.outcome == FAILED]
     if failures:
         note = f"failed in {len(failures)} of {len(sides[1])} runs: {failures[0].note or 'no message'}"
-        return row(None, None, None, BROKEN, note=note)
+        return [row(None, None, None, BROKEN, note=note)]
     if not passed[1]:
+        if sides[1] and all(one.outcome == SKIPPED for _, one in sides[0]):
+            return []  # as it was
+        if not sides[1] and not whole:
+            left = _figure(_all(passed[0], measure), question)
+            return [row(left, None, None, CANT_TELL, within=True, note="the head's session was cut short before it")]
         skipped = sides[1][0][1].note if sides[1] else None
         note = f"skipped: {skipped}" if sides[1] else "not in the runs of the head"
-        return row(None, None, None, GONE, note=note)
+        return [row(None, None, None, GONE, note=note)]
     if not passed[0]:
         note = "it failed or was skipped in the base" if sides[0] else "not in the runs of the base"
-        return row(None, _figure(_all(passed[1], measure), question), None, NEW, note=note)
-    chosen, refused = _same_inputs(passed[0], passed[1], question.across)
+        return [row(None, _figure(_all(passed[1], measure), question), None, NEW, note=note)]
+    pairs, refused = _same_inputs(passed[0], passed[1], question.across)
     if refused:
-        return row(None, None, None, REFUSED, note=_told(refused), refused=tuple(refused))
-    measured = [_all(side, measure) for side in chosen]
+        return [row(None, None, None, REFUSED, note=_told(refused), refused=tuple(refused))]
+    varying = _varying([left[0][1] for left, _ in pairs])
+    return [
+        _measured_row(partial(row, note=_listed(left[0][1], varying)), left, right, question, measure)
+        for left, right in pairs
+    ]
+
+
+def _measured_row(
+    row: Callable[..., Row],
+    base: Side,
+    head: Side,
+    question: Question,
+    measure: Callable[[Results, Result], _Measured | None],
+) -> Row:
+    measured = [_all(side, measure) for side in (base, head)]
     if not measured[0] or not measured[1]:
         left, right = (_figure(one, question) for one in measured)
         return row(left, right, None, CANT_TELL, within=True, note=_missing(question))
     return _judged(row, measured[0], measured[1], question)
 
 
+def _varying(results: Sequence[Result]) -> list[str]:
+    """The inputs that are not the same in all."""
+    names = sorted({name for one in results for name in one.inputs})
+    return [name for name in names if any(one.inputs.get(name) != results[0].inputs.get(name) for one in results)]
+
+
+def _listed(result: Result, names: Sequence[str]) -> str:
+    return ", ".join(f"{name} {result.inputs.get(name, 'not known')}" for name in names)
+
+
 def _judged(row: Callable[..., Row], base: list[_Measured], head: list[_Measured], question: Question) -> Row:
     figures = (_figure(base, question), _figure(head, question))
     found = intervals.ratio([one.value for one in base], [one.value for one in head], question.confidence)
-    if found is None:
+    if found is None or 1 in (len(base), len(head)):
         return _undecided(row, figures, base, head, question)
     bound = max(found.high - 1, 1 - found.low)
     if found.low > 1:
@@ -366,30 +442,33 @@ def _stats(results: Sequence[Result]) -> dict[str, Any]:
     """pytest-benchmark's columns: medians over the runs; the newest run's where that is no number."""
     found: dict[str, Any] = {}
     for column in COLUMNS:
-        values = [one.document["stats"][column] for one in results if column in one.document.get("stats", {})]
+        found_in = [one.document["stats"].get(column) for one in results if one.document.get("stats")]
+        # a file may have been written by anything
+        values = [
+            one for one in found_in if isinstance(one, str | float) or (isinstance(one, int) and abs(one) < 1e300)
+        ]
         numbers = [value for value in values if isinstance(value, int | float)]
         if values:
             found[column] = median(numbers) if len(numbers) == len(values) else values[0]
     return found
 
 
-def _same_inputs(
-    base: Sequence[tuple[Results, Result]], head: Sequence[tuple[Results, Result]], across: Collection[str]
-) -> tuple[list[list[tuple[Results, Result]]], list[Difference]]:
-    """Of both sides the results with the same inputs (where several, those with most runs); or what differs."""
-    lefts, rights = _by_inputs(base), _by_inputs(head)
-    equal = [
-        [left, right]
-        for left in lefts
-        for right in rights
-        if not inputs_differences(left[0][1].inputs, right[0][1].inputs, across)
-    ]
+def _same_inputs(base: Side, head: Side, across: Collection[str]) -> tuple[list[tuple[Side, Side]], list[Difference]]:
+    """Both sides' results with the same inputs, a pair for each; or what differs.
+
+    Where inputs may differ and none are the same: the two with most runs.
+    """
+    pairs = [(left, right) for left in _by_inputs(base) for right in _by_inputs(head)]
+    apart = [inputs_differences(left[0][1].inputs, right[0][1].inputs) for left, right in pairs]
+    equal = [pair for pair, found in zip(pairs, apart, strict=True) if not found]
     if equal:
-        return max(equal, key=lambda pair: min(map(len, pair))), []
-    return [], inputs_differences(lefts[0][0][1].inputs, rights[0][0][1].inputs, across)
+        return equal, []
+    if INPUTS in across:
+        return [max(pairs, key=lambda pair: min(map(len, pair)))], []
+    return [], min(apart, key=len)
 
 
-def _by_inputs(side: Iterable[tuple[Results, Result]]) -> list[list[tuple[Results, Result]]]:
+def _by_inputs(side: Side) -> list[Side]:
     groups: dict[tuple[tuple[str, Value], ...], list[tuple[Results, Result]]] = {}
     for results, one in side:
         groups.setdefault(tuple(sorted(one.inputs.items())), []).append((results, one))

@@ -31,16 +31,16 @@ class Project:
 def find(directory: Path) -> Project:
     """The project around a directory; an ini setting goes before `[tool.laptime]`. Raises `SettingsError`.
 
-    The root is the nearest directory upwards with pytest's settings, else with a pyproject.toml or setup.py, else the
-    directory itself (https://docs.pytest.org/en/stable/reference/customize.html).
+    The root is the nearest directory upwards with pytest's settings, else with a pyproject.toml, else with a setup.py,
+    else the directory itself (https://docs.pytest.org/en/stable/reference/customize.html).
     """
     for place in (directory, *directory.parents):
         for found in _pytest_settings(place):
             return _project(place, found)
     marked = (
         place
-        for place in (directory, *directory.parents)
         for name in ("pyproject.toml", "setup.py")
+        for place in (directory, *directory.parents)
         if (place / name).is_file()
     )
     return _project(next(marked, directory), {})
@@ -54,19 +54,25 @@ def _pytest_settings(place: Path) -> Iterator[dict[str, Any]]:
     """pytest's settings in a directory, in the order in which pytest looks for them."""
     for name in ("pytest.toml", ".pytest.toml"):
         if (place / name).is_file():
-            yield _toml(place / name).get("pytest", {})
+            yield _table(_toml(place / name), "pytest") or {}
     for name in _ALWAYS:
         if (place / name).is_file():
             yield _ini(place / name, _INI_FILES[name]) or {}
     if (place / "pyproject.toml").is_file():
-        tool = _toml(place / "pyproject.toml").get("tool", {}).get("pytest")
+        tool = _table(_toml(place / "pyproject.toml"), "tool", "pytest")
         if tool is not None:
-            yield tool.get("ini_options", tool)
+            yield _table(tool, "ini_options") or tool
     for name in ("tox.ini", "setup.cfg"):
         if (place / name).is_file():
             found = _ini(place / name, _INI_FILES[name])
             if found is not None:
                 yield found
+
+
+def _table(found: Any, *keys: str) -> dict[str, Any] | None:
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def open_store(options: argparse.Namespace, *, create: bool = False) -> tuple[St
     found = project.find(Path.cwd())
     # what is typed is from where it is typed, as pytest and every shell has it
     url, directory = (options.history, Path.cwd()) if options.history is not None else (found.history, found.root)
-    return Store(url, directory, create=create, say=_say), found.root
+    return Store(url, directory, create=create, say=say), found.root
 
 
 def chosen(store: Store, name: str | None) -> tuple[Selection, list[Run]]:
@@ -51,23 +51,23 @@ def chosen(store: Store, name: str | None) -> tuple[Selection, list[Run]]:
 def since(text: str) -> datetime:
     """A moment: ``2026-11-01``, or ``36h``, ``30d``, ``2w`` ago."""
     match = _AGO.fullmatch(text)
-    if match:
-        return datetime.now(UTC) - timedelta(hours=int(match[1]) * _HOURS[match[2]])
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        if match:
+            return datetime.now(UTC) - timedelta(hours=int(match[1]) * _HOURS[match[2]])
+        return datetime.fromisoformat(text).astimezone(UTC)  # without an offset: local time
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a date as in 2026-11-01, or 36h, 30d, 2w") from None
-    return moment.astimezone(UTC)  # without an offset: local time
 
 
 def share(text: str) -> float:
     """A share: ``5%``, ``0.05``."""
     number = text.removesuffix("%")
+    percent = number != text
     try:
-        value = float(number) / (100 if number != text else 1)
+        value = float(number) / (100 if percent else 1)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 100:
+    if not 0 <= value < (100 if percent else 1):  # a 5 was meant as 5 %
         raise argparse.ArgumentTypeError(f"{text!r}: expected a share, as in 5% or 0.05")
     return value
 
@@ -91,5 +91,6 @@ def the_one(store: Store, names: Sequence[str], wanted: str) -> str:
     raise HistoryError(f"{wanted}: no such benchmark in {store.name}; `laptime history --bench TEXT` lists its runs")
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """A line on standard error."""
     print(f"laptime: {line}", file=sys.stderr)

@@ -14,6 +14,7 @@ from laptime.cassette import CassetteError, load, suspicions
 from laptime.cli._codes import CANNOT, OK
 from laptime.files import is_writable, write_whole
 from laptime.har import Har
+from laptime.history import scrub
 from laptime.replay import Latency, LimitsError, ReplayServer, Stage
 
 HAR_EVERY_S = 1.0
@@ -79,7 +80,7 @@ def _check(options: argparse.Namespace) -> int:
         try:
             cassette = load(path)
         except CassetteError as error:
-            print(f"laptime: {error}", file=sys.stderr)
+            print(f"laptime: {scrub(str(error))}", file=sys.stderr)
             code = CANNOT
             continue
         pace = (

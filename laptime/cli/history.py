@@ -15,7 +15,7 @@ from laptime.cli import _store
 from laptime.cli._codes import CANNOT, OK
 from laptime.cli._terminal import color, progress, width
 from laptime.files import is_writable, write_whole
-from laptime.history import Entry, Filter, HistoryError, Run, from_json, to_json
+from laptime.history import Entry, Filter, HistoryError, Run, from_json, scrub, to_json
 from laptime.report import runs
 
 _NUMBERED = re.compile(r"\d{4,}_(.+)")
@@ -109,7 +109,7 @@ def _list(options: argparse.Namespace) -> int:
 def _merge(options: argparse.Namespace) -> int:
     from laptime.history.store import Store
 
-    other = Store(options.other, Path.cwd())
+    other = Store(options.other, Path.cwd(), say=_store.say)
     store, _ = _store.open_store(options, create=True)
     there = store.ids()
     theirs = other.ids()
@@ -145,7 +145,10 @@ def _older(keep: str, entries: Sequence[Entry]) -> list[Entry]:
     match = re.fullmatch(r"(\d+)([dw])", keep)
     if not match:
         raise HistoryError(f"--keep {keep}: expected a number of runs as in 200, or a time as in 90d or 12w")
-    oldest = datetime.now(UTC) - timedelta(days=int(match[1]) * (7 if match[2] == "w" else 1))
+    try:
+        oldest = datetime.now(UTC) - timedelta(days=int(match[1]) * (7 if match[2] == "w" else 1))
+    except OverflowError:
+        return []
     return [entry for entry in entries if entry.at < oldest]
 
 
@@ -161,7 +164,7 @@ def _import(options: argparse.Namespace) -> int:
             try:
                 run = _read(path)
             except (HistoryError, OSError) as error:
-                print(f"laptime: {path}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+                _store.say(scrub(f"{path}: {getattr(error, 'strerror', None) or error}"))
                 failed += 1
                 continue
             new = store.append(run)

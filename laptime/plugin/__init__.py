@@ -119,7 +119,8 @@ def pytest_configure(config: pytest.Config) -> None:
         hooks.append(Logbook(resources, parsed.har, narrator.say))
     for one in hooks:
         config.pluginmanager.register(one, f"laptime-{type(one).__name__.lower()}")
-    if parsed.history is not None and not hasattr(config, "workerinput"):
+    timing = config.pluginmanager.hasplugin("benchmark")
+    if parsed.history is not None and timing and not hasattr(config, "workerinput"):
         install(config, parsed.history, chosen=parsed.chosen)
     _spawn_without_pytest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
@@ -49,6 +50,7 @@ class Historian:
         self._url = url
         self._run_id = uuid.uuid4().hex
         self._at_start: git.Commit | None = None
+        self._session: pytest.Session | None = None
         self._not_timed: dict[str, Result] = {}
         self._complete = True
         self._label = config.getoption("benchmark_save") or config.getoption("benchmark_autosave")
@@ -57,16 +59,19 @@ class Historian:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """What is measured is what is checked out now."""
-        if is_timing(session.config) and any(map(is_benchmark, session.items)):
+        if is_timing(session.config) and session.items:  # a test may ask for its benchmark when it runs
             self._at_start = git.head(self._config.rootpath)
+            self._session = session
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """A benchmark that fails leaves no timing, but that it failed."""
+        session = benchmark_session(self._config)
+        asked = session is not None and any(bench.fullname == item.nodeid for bench in session.benchmarks[-1:])
         report = yield
         if is_benchmark(item) and report.passed and report.when == "setup":
             self._not_timed.pop(item.nodeid, None)  # a plugin runs it once more
-        if is_benchmark(item) and not report.passed:
+        if (is_benchmark(item) or asked) and not report.passed:
             outcome = FAILED if report.failed else SKIPPED
             self._not_timed[item.nodeid] = Result(item.nodeid, outcome, _reason(report))
         return report
@@ -84,18 +89,20 @@ class Historian:
         if self._at_start is not None:
             output_json[KEY] = self._addition()
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_sessionfinish(self) -> None:
         """Store the run; where that can't be done, leave it beside."""
         timed = benchmark_session(self._config)
         if self._at_start is None or timed is None or not (timed.benchmarks or self._not_timed):
             return
-        if session.shouldstop or session.shouldfail:
-            self._complete = False
-        document = as_written(self._document(timed))
+        try:
+            document = as_written(self._document(timed))
+        except Exception as error:  # noqa: BLE001 (whatever a hook of the suite raises; or what holds itself)
+            self._said = (f"the run was not stored: {type(error).__name__}: {error}", {"red": True})
+            return
         try:
             run = from_json(document)
         except HistoryError as error:
-            self._fail(document, f"the run can't be stored: {error}")
+            self._fail(document, str(error), importable=False)
             return
         try:
             from laptime.history.store import Store  # SQLAlchemy: only where a run is to be stored
@@ -108,13 +115,16 @@ class Historian:
         why = git.complaint(self._config.rootpath) if run.commit.id is None else None
         self._tell(f"stored run {run.id[:10]} in {_nearby(store.name)}" + (f", of no commit: {why}" if why else ""))
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say where the run is."""
-        if self._said is not None:
-            line, markup = self._said
-            terminalreporter.ensure_newline()
-            terminalreporter.write_line(f"laptime: {line}", **markup)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """Say where the run is, also where pytest-benchmark raises because it became slower."""
+        try:
+            return (yield)
+        finally:
+            if self._said is not None:
+                line, markup = self._said
+                terminalreporter.ensure_newline()
+                terminalreporter.write_line(f"laptime: {line}", **markup)
 
     def _document(self, session: Any) -> dict[str, Any]:
         """What pytest-benchmark would save, made by its own hooks."""
@@ -133,6 +143,7 @@ class Historian:
 
     def _addition(self) -> dict[str, Any]:
         assert self._at_start is not None
+        assert self._session is not None
         commit = self._at_start
         if self._fingerprint is None:
             self._fingerprint = fingerprint(self._config.rootpath)
@@ -145,16 +156,20 @@ class Historian:
             machine.host(),
             list(self._not_timed.values()),
             label=self._label,
-            complete=self._complete,
+            complete=self._complete and not (self._session.shouldstop or self._session.shouldfail),
         )
 
-    def _fail(self, document: dict[str, Any], why: str) -> None:
+    def _fail(self, document: dict[str, Any], why: str, *, importable: bool = True) -> None:
         try:
             path = unsaved(document, self._run_id, self._config.rootpath)
         except OSError as error:
             self._said = (f"the run was not stored: {why}; nor could it be written beside: {error}", {"red": True})
             return
-        self._said = (f"the run was not stored: {why}\nlaptime: it is kept: laptime import {path}", {"red": True})
+        command = f"laptime import {shlex.quote(str(path))}"
+        self._said = (
+            f"the run was not stored: {why}\nlaptime: it is kept: {command if importable else path}",
+            {"red": True},
+        )
 
     def _tell(self, line: str) -> None:
         before = f"{self._said[0]}\nlaptime: " if self._said else ""
@@ -272,5 +287,5 @@ def _normalised(document: dict[str, Any]) -> dict[str, Any]:
 def _nearby(name: str) -> str:
     try:
         return str(Path(name).relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # a test may have removed the directory that it left the session in
         return name

@@ -144,11 +144,15 @@ def notes(answer: Answer) -> list[str]:
             "(--across inputs compares them all the same)."
         )
     limit = answer.question.fail_on
+    if answer.unseen:
+        found.append(f"{len(answer.unseen)} of the base's benchmarks are in those runs only: {_names(answer.unseen)}.")
     if answer.too_few:
         found.append(
             f"FAILED (2): --fail-on decides from {LEAST_RUNS} runs a side, and {_benchmarks(len(answer.too_few))} "
             f"({_some(answer.too_few)}) have fewer. `laptime gate` measures both sides now, and decides."
         )
+    elif answer.undecided:
+        found.append("FAILED (2): not all of the base's benchmarks could be compared.")
     elif answer.failing:
         why = "gone or broken" if limit is None else f"gone, broken, or more than {limit * 100:.3g} % slower"
         found.append(f"FAILED: {_benchmarks(len(answer.failing))} {why}: {_some(answer.failing)}.")
@@ -222,7 +226,7 @@ def _word(row: Row, answer: Answer) -> str:
     timed = answer.question.metric in _TIMES
     word = row.word if timed else _MORE.get(row.word, row.word)
     if row.word == SAME_WITHIN and row.bound is not None:
-        return f"same within {row.bound * 100:.1f} %"
+        word = f"same within {row.bound * 100:.1f} %"
     if row.word == CANT_TELL:
         return "can't tell from these runs" + (f": {row.note}" if row.note else "")
     return f"{word}: {row.note}" if row.note else word
@@ -277,7 +281,11 @@ def _benchmarks(count: int) -> str:
 
 
 def _some(rows: Sequence[Row], most: int = 3) -> str:
-    return ", ".join(row.name for row in rows[:most]) + (", …" if len(rows) > most else "")
+    return _names([row.name for row in rows], most)
+
+
+def _names(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def escaped(text: str) -> str:
