@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from laptime.history import (
+    DESELECTED,
     FAILED,
     INPUTS,
     PASSED,
@@ -308,21 +309,26 @@ def _rows(
     known = next(results[name] for results in (*head, *base) if name in results)
     with_document = next((r[name] for r in (*head, *base) if name in r and r[name].document), known)
     row = partial(Row, name, _short(with_document), group_of(with_document, question.group_by))
-    sides = [[(results, results[name]) for results in side if name in results] for side in (base, head)]
+    every = [[(results, results[name]) for results in side if name in results] for side in (base, head)]
+    sides = [[(results, one) for results, one in side if one.outcome != DESELECTED] for side in every]
     passed = [[(results, one) for results, one in side if one.outcome == PASSED] for side in sides]
     failures = [one for _, one in sides[1] if one.outcome == FAILED]
     if failures:
         note = f"failed in {len(failures)} of {len(sides[1])} runs: {failures[0].note or 'no message'}"
         return [row(None, None, None, BROKEN, note=note)]
     if not passed[1]:
-        if sides[1] and all(one.outcome == SKIPPED for _, one in sides[0]):
+        if every[1] and all(one.outcome in (SKIPPED, DESELECTED) for _, one in every[0]):
             return []  # as it was
-        if not sides[1] and not whole:
+        if not sides[1] and (every[1] or not whole):
             left = _figure(_all(passed[0], measure), question)
-            return [row(left, None, None, CANT_TELL, within=True, note="the head's session was cut short before it")]
+            note = "deselected in the head's runs" if every[1] else "the head's session was cut short before it"
+            return [row(left, None, None, CANT_TELL, within=True, note=note)]
         skipped = sides[1][0][1].note if sides[1] else None
         note = f"skipped: {skipped}" if sides[1] else "not in the runs of the head"
         return [row(None, None, None, GONE, note=note)]
+    if not sides[0] and every[0]:
+        right = _figure(_all(passed[1], measure), question)
+        return [row(None, right, None, CANT_TELL, within=True, note="deselected in the base's runs")]
     if not passed[0]:
         note = "it failed or was skipped in the base" if sides[0] else "not in the runs of the base"
         return [row(None, _figure(_all(passed[1], measure), question), None, NEW, note=note)]

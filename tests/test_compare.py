@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.plugin import pytest_benchmark_group_stats
 
-from laptime.compare import Answer, CompareError, Question, Row, compare, fingerprint_groups, group_of
-from laptime.history import SKIPPED, Fingerprint, Result, Run, from_json
+from laptime.compare import CANT_TELL, Answer, CompareError, Question, Row, compare, fingerprint_groups, group_of
+from laptime.history import DESELECTED, SKIPPED, Fingerprint, Result, Run, from_json
 from tests.history_support import FINGERPRINT, LIBRARIES, MACHINE, PYTHON, benchmark, document, run
 
 FIVE = (0.99, 1.0, 1.01, 1.02, 0.98)
@@ -617,3 +617,17 @@ def test_an_imported_run_without_statistics_has_no_columns() -> None:
     row = only(compare([made(written)], [made(written, number=1)], Question()))
     assert row.base is not None
     assert {"median": 1.0} == row.base.stats
+
+
+def test_what_was_deselected_is_not_gone() -> None:
+    """Of one left out on purpose, by -k say, nothing is known: it doesn't fail, and isn't passed either."""
+    base = run({"t.py::one": 1.0, "t.py::two": 1.0}, number=0)
+    head = run({"t.py::one": 1.0}, number=1)
+    head = replace(head, results=(*head.results, Result("t.py::two", DESELECTED)))
+    (row,) = [row for row in compare([base], [head], Question()).rows if row.name == "two"]
+    assert (CANT_TELL, "deselected in the head's runs") == (row.word, row.note)
+    assert 0 == compare([base], [head], Question()).code
+    assert 2 == compare([base], [head], Question(fail_on=0.05)).code
+    (row,) = [row for row in compare([head], [base], Question()).rows if row.name == "two"]
+    assert (CANT_TELL, "deselected in the base's runs") == (row.word, row.note)
+    assert ["one"] == [row.name for row in compare([head], [head], Question()).rows]

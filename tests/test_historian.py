@@ -630,3 +630,24 @@ def test_two_sessions_at_once_are_both_stored(tmp_path: Path) -> None:
         both = list(pool.map(lambda word: session(tmp_path, word), ("-v", "-q")))
     assert [OK, OK] == [one.code for one in both], both
     assert 2 == len(stored(tmp_path))
+
+
+def test_what_was_deselected_is_stored_as_such(tmp_path: Path) -> None:
+    """So that a later comparison knows that it is not gone; it does not count among what was not timed."""
+    write(
+        tmp_path,
+        test_two="""
+            def test_near(benchmark):
+                benchmark.pedantic(int, rounds=5)
+
+            def test_far(benchmark):
+                benchmark.pedantic(int, rounds=5)
+        """,
+    )
+    assert OK == session(tmp_path, "-k", "near").code
+    (found,) = stored(tmp_path)
+    assert {"test_two.py::test_near": "passed", "test_two.py::test_far": "deselected"} == {
+        one.fullname: one.outcome for one in found.results
+    }
+    (entry,) = Store(".benchmarks/history.db", tmp_path).entries()
+    assert (1, 0) == (entry.timed, entry.failed)

@@ -17,6 +17,7 @@ from laptime.history._fingerprint import (
 )
 from laptime.history._json import KEY, addition, as_written, from_json, to_json
 from laptime.history._model import (
+    DESELECTED,
     FAILED,
     METRICS,
     PASSED,
@@ -34,6 +35,7 @@ from laptime.history._url import DEFAULT, anchored, scrub, shown_text
 
 __all__ = [
     "DEFAULT",
+    "DESELECTED",
     "Difference",
     "Entry",
     "FAILED",

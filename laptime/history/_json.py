@@ -16,7 +16,7 @@ from typing import Any
 
 from laptime.git import Commit
 from laptime.history._errors import HistoryError
-from laptime.history._model import FAILED, SKIPPED, Fingerprint, Result, Run
+from laptime.history._model import DESELECTED, FAILED, SKIPPED, Fingerprint, Result, Run
 from laptime.machine import Value
 
 KEY = "laptime"
@@ -220,8 +220,8 @@ def _object(found: Any, where: str) -> dict[str, Any]:
 
 
 def _outcome(found: Any) -> str:
-    if found not in (FAILED, SKIPPED):
-        raise HistoryError(f"{KEY}.not_timed: expected the outcome {FAILED!r} or {SKIPPED!r}, got {found!r}")
+    if found not in (FAILED, SKIPPED, DESELECTED):
+        raise HistoryError(f"{KEY}.not_timed: expected {FAILED!r}, {SKIPPED!r} or {DESELECTED!r}, got {found!r}")
     return str(found)
 
 

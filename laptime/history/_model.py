@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from laptime.git import Commit
 from laptime.machine import Value
 
-PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+PASSED, FAILED, SKIPPED, DESELECTED = "passed", "failed", "skipped", "deselected"
 METRICS = ("wall", "cpu", "memory")
 """Seconds of wall time and of CPU time of one round, and bytes of peak memory."""
 
@@ -36,7 +36,7 @@ class Result:
     """One benchmark of a run.
 
     fullname  pytest's node id
-    outcome   "passed", "failed" or "skipped"; only what passed has figures
+    outcome   "passed", "failed", "skipped" or "deselected" (by -k, say); only what passed has figures
     note      why it failed or was skipped
     inputs    what of the benchmark's inputs must be equal for two results to be comparable
     values    metric -> the run's figure (the median of its rounds); see `METRICS`

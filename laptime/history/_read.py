@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, false, func
 from laptime.git import Commit
 from laptime.history import _pack
 from laptime.history._errors import HistoryError
-from laptime.history._model import Entry, Filter, Fingerprint, Point, Result, Run
+from laptime.history._model import FAILED, PASSED, SKIPPED, Entry, Filter, Fingerprint, Point, Result, Run
 from laptime.history._schema import benchmarks, documents, results, rounds, runs
 from laptime.history._write import MACHINE_INFO, OUTCOMES, microseconds, moment
 from laptime.machine import Value
@@ -48,10 +48,13 @@ def entries(connection: Connection, which: Filter, limit: int | None = None, ski
     found = connection.execute(query.limit(limit).offset(skip)).all()
     counts = {}
     for some in _chunks([row.no for row in found]):
-        timed = func.sum(case((results.c.outcome == 0, 1), else_=0))
-        counted = select(results.c.run_no, timed.label("timed"), func.count().label("all"))
+        timed, not_timed = (
+            func.sum(case((results.c.outcome.in_([OUTCOMES.index(one) for one in outcomes]), 1), else_=0))
+            for outcomes in ((PASSED,), (FAILED, SKIPPED))
+        )
+        counted = select(results.c.run_no, timed.label("timed"), not_timed.label("not_timed"))
         for row in connection.execute(counted.where(results.c.run_no.in_(some)).group_by(results.c.run_no)):
-            counts[row.run_no] = (int(row.timed), int(row.all))
+            counts[row.run_no] = (int(row.timed), int(row.not_timed))
     return [_entry(row, *counts.get(row.no, (0, 0))) for row in found]
 
 
@@ -172,7 +175,7 @@ def _commit(row: Row[Any]) -> Commit:
     )
 
 
-def _entry(row: Row[Any], timed: int, every: int) -> Entry:
+def _entry(row: Row[Any], timed: int, failed: int) -> Entry:
     return Entry(
         row.no,
         row.id,
@@ -182,7 +185,7 @@ def _entry(row: Row[Any], timed: int, every: int) -> Entry:
         _commit(row),
         row.fingerprint_no,
         timed,
-        every - timed,
+        failed,
     )
 
 

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from laptime.history import _pack
-from laptime.history._model import FAILED, PASSED, QUANTILES, SKIPPED, Fingerprint, Run
+from laptime.history._model import DESELECTED, FAILED, PASSED, QUANTILES, SKIPPED, Fingerprint, Run
 from laptime.history._schema import benchmarks, documents, results, rounds, runs
 
-OUTCOMES = (PASSED, FAILED, SKIPPED)
+OUTCOMES = (PASSED, FAILED, SKIPPED, DESELECTED)
 """The numbers that stand for them in a row."""
 MACHINE_INFO = "machine_info"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

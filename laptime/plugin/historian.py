@@ -13,6 +13,7 @@ import pytest
 
 from laptime import git, libraries, machine
 from laptime.history import (
+    DESELECTED,
     FAILED,
     KEY,
     SKIPPED,
@@ -63,6 +64,11 @@ class Historian:
             self._at_start = git.head(self._config.rootpath)
             self._session = session
 
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """What was left out on purpose is not gone."""
+        for item in filter(is_benchmark, items):
+            self._not_timed[item.nodeid] = Result(item.nodeid, DESELECTED)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """A benchmark that fails leaves no timing, but that it failed."""
@@ -92,7 +98,7 @@ class Historian:
     def pytest_sessionfinish(self) -> None:
         """Store the run; where that can't be done, leave it beside."""
         timed = benchmark_session(self._config)
-        if self._at_start is None or timed is None or not (timed.benchmarks or self._not_timed):
+        if self._at_start is None or timed is None or not (timed.benchmarks or self._ran):
             return
         try:
             document = as_written(self._document(timed))
@@ -140,6 +146,10 @@ class Historian:
         )
         hook.pytest_benchmark_update_json(config=self._config, benchmarks=session.benchmarks, output_json=document)
         return document
+
+    @property
+    def _ran(self) -> bool:
+        return any(result.outcome != DESELECTED for result in self._not_timed.values())
 
     def _addition(self) -> dict[str, Any]:
         assert self._at_start is not None
