@@ -26,6 +26,7 @@ DOCUMENTS = [
     *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
 ]
 WALKS = ("docs/replay.md", "docs/history.md")
+HISTORY = ("laptime history", "laptime compare", "laptime changes")
 LIMIT_S = 300
 INSTALLS = ("python3 -m venv", ".venv/bin/", "git clone")
 """Commands that make an environment: .ci/run and a person run these."""
@@ -35,7 +36,9 @@ interactions:
 - request: {method: GET, uri: 'https://shop.example/front', body: null, headers: {}}
   response: {status: {code: 200, message: OK}, headers: {}, body: {string: hello}}
 """
-FAST = "--tier smoke --latency none -p no:cacheprovider"
+QUIET = "-p no:cacheprovider -p no:hypothesispytest"
+STORED = f"--tier smoke --latency none {QUIET}"
+FAST = f"{STORED} --no-history"
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -52,6 +55,7 @@ RUNNABLE = [
     for document in DOCUMENTS
     for command in commands(document)
     if document not in WALKS  # their commands follow from each other, in a project of their own
+    if not command.startswith(HISTORY)  # these need runs
     if not command.startswith(INSTALLS) and not command.endswith("&")
 ]
 
@@ -105,13 +109,19 @@ def test_a_command_in_the_documents_works(document: str, command: str, copy: Pat
         assert 0 == run("pytest --benchmark-only -k noop --benchmark-json results.json", copy).returncode
     if "--benchmark-compare" in command:
         assert 0 == run("pytest --benchmark-only -k noop --benchmark-autosave", copy).returncode
-    if command.startswith(("laptime history", "laptime compare", "laptime changes")):
-        for _ in range(2):
-            assert 0 == run("pytest --benchmark-only -k noop", copy).returncode
     if command.startswith("laptime serve"):
         command = f"timeout --preserve-status -s INT 5 {command}"
     done = run(command, copy)
     assert 0 == done.returncode, done.stdout + done.stderr
+
+
+def test_the_commands_on_stored_runs_work(copy: Path) -> None:
+    """Each exits 0 once there are two runs."""
+    found = [command for command in commands("README.md") if command.startswith(HISTORY)]
+    assert 3 == len(found)
+    for command in ["pytest --benchmark-only -k noop"] * 2 + found:
+        done = run(command, copy, STORED)
+        assert 0 == done.returncode, done.stdout + done.stderr
 
 
 def test_there_are_commands_to_run() -> None:
@@ -159,7 +169,7 @@ def test_the_five_minutes_work(tmp_path: Path) -> None:
         for command in others:
             serves = command.startswith("laptime serve")
             typed = f"timeout --preserve-status -s INT 5 {command}" if serves else command.replace("8080", port)
-            done = run(typed, tmp_path, options="-p no:cacheprovider")
+            done = run(typed, tmp_path, options=QUIET)
             assert 0 == done.returncode, done.stdout + done.stderr
     finally:
         server.terminate()
@@ -167,7 +177,7 @@ def test_the_five_minutes_work(tmp_path: Path) -> None:
     assert {"cassettes", "served.har", "shop.py", "site", "test_shop.py"} == {
         path.name for path in tmp_path.iterdir() if not path.name.startswith(("__", "."))
     }
-    assert "2 passed" in run("pytest --benchmark-only", tmp_path, options="-p no:cacheprovider").stdout
+    assert "2 passed" in run("pytest --benchmark-only", tmp_path, options=QUIET).stdout
 
 
 def test_the_walk_through_the_history_works(tmp_path: Path) -> None:
@@ -180,7 +190,7 @@ def test_the_walk_through_the_history_works(tmp_path: Path) -> None:
     person = "export GIT_AUTHOR_NAME=nobody GIT_AUTHOR_EMAIL=@ GIT_COMMITTER_NAME=nobody GIT_COMMITTER_EMAIL=@; "
     said = {}
     for command in commands("docs/history.md"):
-        done = run(person + command, tmp_path, options="-p no:cacheprovider")
+        done = run(person + command, tmp_path, options=QUIET)
         assert 0 == done.returncode, done.stdout + done.stderr
         said[command] = done.stdout + done.stderr
     assert re.search(r"\(5 runs\) → \w{10} \(5 runs\)", said["laptime compare HEAD~1"])

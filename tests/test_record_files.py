@@ -607,10 +607,8 @@ def check(directory: Path, before: Sequence[str]) -> tuple[int, str]:
 
 def replay(directory: Path, before: Sequence[str]) -> tuple[int, str]:
     """Run a suite that plays the cassette."""
-    if not before:
-        ended = pytest_in(directory)
-    else:
-        ended = run_in(directory, *before, sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider")
+    words = (sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "--no-history")
+    ended = run_in(directory, *before, *words) if before else pytest_in(directory)
     return ended.code, ended.text
 
 
