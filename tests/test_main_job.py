@@ -12,6 +12,7 @@ import pytest
 from laptime.history import from_json
 from laptime.history.store import Store
 from tests.support import outside_pytest
+from tests.test_docs import MAIN_JOB, commands
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 300
@@ -22,7 +23,8 @@ FIGURES = {"wall_s", "cpu_s", "switches"}
 def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
     """Every benchmark is timed and stored with all its figures, round by round, and each workload has its verdict."""
     results = tmp_path / "results.json"
-    command = (sys.executable, "-m", "pytest", "--benchmark-only", "--tier", "smoke", "-p", "no:cacheprovider")
+    assert MAIN_JOB in commands("README.md")
+    command = (sys.executable, "-m", *MAIN_JOB.split(), "-p", "no:cacheprovider")
     done = subprocess.run(
         (*command, f"--benchmark-json={results}", f"--history={tmp_path / 'history.db'}"),
         cwd=ROOT,

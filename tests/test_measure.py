@@ -28,7 +28,7 @@ SPARE_S = 0.5
 """What may be spent beside the burning: by pools, pipes and interpreters that start."""
 LONG = 4
 """So many times longer a child burns where its start is measured with it, lest that be taken for the burning."""
-NAPS = 50
+NAPS = 10
 
 # children run source text with `exec`, so that none of them needs to import pytest first
 BURN = f"""
@@ -38,12 +38,12 @@ while time.process_time() < end: pass
 """
 NAP = f"""
 import time
-for _ in range({NAPS}): time.sleep(0.001)
+for _ in range({NAPS}): time.sleep(0.02)
 """
 NAP_IN_A_THREAD = f"""
 import threading, time
 def nap():
-    for _ in range({NAPS}): time.sleep(0.001)
+    for _ in range({NAPS}): time.sleep(0.02)
     napped.set()
     threading.Event().wait()
 napped = threading.Event()
