@@ -33,7 +33,8 @@ def engine(url: URL, *, create: bool) -> Engine:
     try:
         # prepared statements don't outlive a connection here, and poolers between can't bear them
         arguments = {"connect_timeout": CONNECT_S, "prepare_threshold": None, "application_name": "laptime"}
-        return create_engine(url, poolclass=NullPool, connect_args=arguments)
+        # one connection, kept: to make one takes longer than what is asked of it
+        return create_engine(url, pool_size=1, max_overflow=1, pool_pre_ping=True, connect_args=arguments)
     except ModuleNotFoundError as error:
         raise HistoryError(f"{shown(url)}: PostgreSQL needs {error.name}: pip install 'laptime[postgres]'") from None
     except (SQLAlchemyError, TypeError, ValueError) as error:

@@ -129,14 +129,14 @@ def series(connection: Connection, fullname: str) -> list[Point]:
     if not _storable(fullname):
         return []
     query = _points().where(results.c.benchmark_no == _number_of(fullname)).order_by(runs.c.at_us, runs.c.no)
-    return [_point(row) for row in connection.execute(query)]
+    return [_point(row) for row in connection.execute(query).all()]  # at once: a row at a time takes twice as long
 
 
 def every_series(connection: Connection) -> dict[str, list[Point]]:
     """The same for all benchmarks."""
     query = _points(benchmarks.c.fullname).join(benchmarks, benchmarks.c.no == results.c.benchmark_no)
     found: dict[str, list[Point]] = {}
-    for row in connection.execute(query.order_by(benchmarks.c.fullname, runs.c.at_us, runs.c.no)):
+    for row in connection.execute(query.order_by(benchmarks.c.fullname, runs.c.at_us, runs.c.no)).all():
         found.setdefault(row.fullname, []).append(_point(row))
     return found
 

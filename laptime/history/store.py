@@ -9,6 +9,7 @@ Importing this module imports SQLAlchemy, which takes a quarter of a second: imp
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Store:
         parsed = _url.parse(url, directory)
         self.name = _url.shown(parsed)
         self._engine = _engine.engine(parsed, create=create)
+        weakref.finalize(self, self._engine.dispose)
         _engine.prepare(self._engine, parsed, create=create, say=say)
 
     def append(self, run: Run) -> bool:
