@@ -129,7 +129,7 @@ def series(connection: Connection, fullname: str) -> list[Point]:
     if not _storable(fullname):
         return []
     query = _points().where(results.c.benchmark_no == _number_of(fullname)).order_by(runs.c.at_us, runs.c.no)
-    return [_point(row) for row in connection.execute(query).all()]  # at once: a row at a time takes twice as long
+    return [Point._make(row) for row in connection.execute(query).all()]  # at once: by rows it takes twice as long
 
 
 def every_series(connection: Connection) -> dict[str, list[Point]]:
@@ -137,7 +137,7 @@ def every_series(connection: Connection) -> dict[str, list[Point]]:
     query = _points(benchmarks.c.fullname).join(benchmarks, benchmarks.c.no == results.c.benchmark_no)
     found: dict[str, list[Point]] = {}
     for row in connection.execute(query.order_by(benchmarks.c.fullname, runs.c.at_us, runs.c.no)).all():
-        found.setdefault(row.fullname, []).append(_point(row))
+        found.setdefault(row.fullname, []).append(Point._make(row[: len(Point._fields)]))
     return found
 
 
@@ -146,10 +146,6 @@ def _points(*more: ColumnElement[Any]) -> Select[Any]:
     of_run = (runs.c.at_us, runs.c.commit_id, runs.c.changes.is_not(None).label("dirty"), runs.c.fingerprint_no)
     figures = (results.c.inputs_no, results.c.wall, results.c.cpu, results.c.memory)
     return select(results.c.run_no, *of_run, *figures, *more).join_from(results, runs).where(results.c.outcome == 0)
-
-
-def _point(row: Row[Any]) -> Point:
-    return Point(*row[: len(Point._fields)])
 
 
 def _number_of(fullname: str) -> Any:
