@@ -25,6 +25,9 @@ def environment(tmp_path, monkeypatch):
         folder = place / f"{name.replace('-', '_')}-{version}.dist-info"
         folder.mkdir(parents=True)
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        for file in files.split():  # from 3.13 on what is not there is not listed
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
+            (place / file).touch()
         (folder / "RECORD").write_text("".join(f"{file},,\n" for file in files.split()))
         if origin is not None:
             (folder / "direct_url.json").write_text(origin if isinstance(origin, str) else json.dumps(origin))
