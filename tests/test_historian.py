@@ -534,7 +534,9 @@ def test_an_unreachable_server_costs_no_table_and_tells_no_password(tmp_path: Pa
         (tmp_path / "pytest.ini").write_text(
             f"[pytest]\nlaptime_history = postgresql://user:{PASSWORD}@127.0.0.1:{port}/base\n"
         )
-        ended = session(tmp_path, "-vv", "--showlocals", "--tb=long", "--debug", "--full-trace")
+        # what --debug says on standard error would else come between two buffers of standard output
+        unbuffered = {"PYTHONUNBUFFERED": "1"}
+        ended = session(tmp_path, "-vv", "--showlocals", "--tb=long", "--debug", "--full-trace", env=unbuffered)
     assert FAILED == ended.code
     assert ended.timed("test_quick")
     assert f"postgresql+psycopg://user:***@127.0.0.1:{port}/base" in ended.text
