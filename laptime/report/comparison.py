@@ -38,6 +38,7 @@ SORTS = ("name", "fullname", "ratio", "base", "head")
 _STYLES = {SLOWER: "red", FASTER: "green", GONE: "red", BROKEN: "red", REFUSED: "yellow", NEW: "cyan"}
 _MORE = {SLOWER: "more", FASTER: "less"}
 _WITHIN_MARK = "*"
+_LEAST_TEXT = 14
 _TIMES = {"wall", "cpu"}
 
 
@@ -186,7 +187,10 @@ def _table(rows: Sequence[Row], answer: Answer, layout: Layout) -> Table:
     for number, heading in enumerate(headings):
         last = number == len(headings) - 1
         justify: Literal["left", "right"] = "left" if last or number == 0 else "right"
-        table.add_column(heading, justify=justify, overflow="fold", no_wrap=not last)
+        text = last or number == 0  # these two share what the figures leave
+        table.add_column(
+            heading, justify=justify, overflow="fold", no_wrap=not text, min_width=_LEAST_TEXT if text else None
+        )
     for row in rows:
         style = _STYLES.get(row.word, "")
         cells = [Text(plain(cell)) for cell in _cells(row, answer, layout)]
