@@ -349,3 +349,17 @@ def test_colours_are_for_terminals_that_want_them(tmp_path: Path, settings: dict
         os.close(theirs)
     assert 1 == done.returncode
     assert colored == ("\x1b[31m" in said)
+
+
+def test_in_a_narrow_terminal_the_intervals_of_the_sides_give_way() -> None:
+    """To names and words: at 80 columns both are there, and the ratio with its interval."""
+    made = [run({f"t.py::test_of_a_long_name[{'x' * 20}]": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5]}, number=n) for n in range(2)]
+    answer = compare(made[:1], made[1:], Question())
+    wide, narrow = (
+        comparison.terminal(answer, "base", "head", Layout(), width=width, color=False) for width in (200, 80)
+    )
+    assert "1.25 s [1.00 s, 1.50 s]*" in wide
+    assert "1.25 s [" not in narrow
+    assert "1.000 [" in narrow
+    assert "can't tell" in narrow
+    assert "test_of" in narrow

@@ -39,6 +39,7 @@ _STYLES = {SLOWER: "red", FASTER: "green", GONE: "red", BROKEN: "red", REFUSED: 
 _MORE = {SLOWER: "more", FASTER: "less"}
 _WITHIN_MARK = "*"
 _LEAST_TEXT = 14
+_GAP = 2
 _TIMES = {"wall", "cpu"}
 
 
@@ -62,7 +63,7 @@ def terminal(answer: Answer, base: str, head: str, layout: Layout, *, width: int
                 write("")
                 if group:
                     write(Text(plain(group), style="bold"))
-                write(_table(rows, answer, layout))
+                write(_widest_fit(rows, answer, layout, width))
             write("")
         for line in notes(answer):
             write(Text(plain(line)))
@@ -181,7 +182,14 @@ def _headings(layout: Layout) -> list[str]:
     return ["benchmark", "base", "head", *more, "ratio", ""]
 
 
-def _table(rows: Sequence[Row], answer: Answer, layout: Layout) -> Table:
+def _widest_fit(rows: Sequence[Row], answer: Answer, layout: Layout, width: int) -> Table:
+    """With the intervals of both sides where there is room for them: a name or a word that is cut is worse."""
+    figures = zip(*(_cells(row, answer, layout)[1:-1] for row in rows), strict=True)
+    needed = sum(max(map(len, column)) + _GAP for column in figures) + 2 * _LEAST_TEXT
+    return _table(rows, answer, layout, brief=needed > width)
+
+
+def _table(rows: Sequence[Row], answer: Answer, layout: Layout, *, brief: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     headings = _headings(layout)
     for number, heading in enumerate(headings):
@@ -193,15 +201,16 @@ def _table(rows: Sequence[Row], answer: Answer, layout: Layout) -> Table:
         )
     for row in rows:
         style = _STYLES.get(row.word, "")
-        cells = [Text(plain(cell)) for cell in _cells(row, answer, layout)]
+        cells = [Text(plain(cell)) for cell in _cells(row, answer, layout, brief=brief)]
         cells[-1].stylize(style)
         table.add_row(*cells)
     return table
 
 
-def _cells(row: Row, answer: Answer, layout: Layout) -> list[str]:
+def _cells(row: Row, answer: Answer, layout: Layout, *, brief: bool = False) -> list[str]:
     more = [_stat(figure, column) for column in layout.columns for figure in (row.base, row.head)]
-    return [row.name, _figure(row.base, answer), _figure(row.head, answer), *more, _ratio(row), _word(row, answer)]
+    sides = [_figure(figure, answer).partition(" [" if brief else "\n")[0] for figure in (row.base, row.head)]
+    return [row.name, *sides, *more, _ratio(row), _word(row, answer)]
 
 
 def _figure(figure: Figure | None, answer: Answer) -> str:
