@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +80,61 @@ def first_parents(directory: Path, name: str = "HEAD") -> list[str]:
     return _git(directory, "rev-list", "--first-parent", "--reverse", "--end-of-options", name, "--").split()
 
 
+def toplevel(directory: Path) -> Path:
+    """The root of the working tree around a directory. Raises `GitError`."""
+    return Path(_git(directory, "rev-parse", "--show-toplevel"))
+
+
+def commit(directory: Path, name: str) -> Commit | None:
+    """The commit that a name stands for; None where it stands for none."""
+    found = resolve(directory, name)
+    if found is None:
+        return None
+    at = _git(directory, "show", "--no-patch", "--no-show-signature", "--format=%ct", found, "--")
+    return Commit(id=found, at=datetime.fromtimestamp(int(at.split()[-1]), UTC))
+
+
+def is_shallow(directory: Path) -> bool:
+    """Whether commits beyond some depth were left out when it was cloned. Raises `GitError`."""
+    return _git(directory, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def files(toplevel: Path) -> list[str]:
+    """What the working tree holds and git does not ignore, tracked or not, as paths from its root. Raises `GitError`.
+
+    A tracked file that was removed is among them; of a submodule, its directory.
+    """
+    return _names(toplevel, "--cached", "--others", "--exclude-standard")
+
+
+def ignored(toplevel: Path) -> list[str]:
+    """What the working tree holds and git ignores; of a directory that is ignored as a whole its name, with a slash."""
+    return _names(toplevel, "--others", "--ignored", "--exclude-standard", "--directory")
+
+
+def tracked(toplevel: Path, commit_id: str) -> list[str]:
+    """The files of a commit, as paths from the root. Raises `GitError`."""
+    listed = _run(toplevel, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit_id)
+    return [os.fsdecode(name) for name in listed.split(b"\0") if name]
+
+
+def check_out(toplevel: Path, commit_id: str, into: Path, index: Path) -> None:
+    """Write a commit's files into an empty directory, as a checkout would, by an index of its own. Raises `GitError`.
+
+    Unlike `git archive`, which leaves out what .gitattributes says (`export-ignore`); unlike `git worktree`, which
+    writes into the repository.
+    """
+    environment = {"GIT_INDEX_FILE": str(index)}
+    quiet = ("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false")
+    _run(toplevel, *quiet, "read-tree", commit_id, environment=environment)
+    _run(toplevel, *quiet, "checkout-index", "--all", "--force", f"--prefix={into}/", environment=environment)
+
+
+def _names(toplevel: Path, *which: str) -> list[str]:
+    listed = _run(toplevel, "ls-files", "-z", *which)
+    return sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+
+
 def complaint(directory: Path) -> str | None:
     """What git says of a directory that it will not work in; None where it works, or this is no repository."""
     try:
@@ -100,9 +156,9 @@ def _git(directory: Path, *words: str) -> str:
     return _run(directory, *words).decode(errors="surrogateescape").strip()
 
 
-def _run(directory: Path, *words: str) -> bytes:
+def _run(directory: Path, *words: str, environment: Mapping[str, str] | None = None) -> bytes:
     # no lock for refreshing the index: a commit may be under way elsewhere
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(environment or {})}
     try:
         done = subprocess.run(
             ("git", *words), cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False

@@ -22,13 +22,19 @@ import psutil
 _LINUX = sys.platform == "linux"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _CPUCLOCK_SCHED = 2
+_LISTS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH110 (absent on some kernels)
 
 
 class Reading(NamedTuple):
-    """Running totals of this process and all its descendants, reaped ones included."""
+    """Running totals of this process and all its descendants, reaped ones included.
+
+    in_ticks_s  the part of `cpu_s` that is known in ticks of 10 ms only: what living children have reaped (a fork
+                server's ended workers)
+    """
 
     cpu_s: float
     switches: int
+    in_ticks_s: float = 0.0
 
 
 class Meter:
@@ -50,20 +56,38 @@ class Meter:
 
     def _children(self) -> Reading:
         helpers = set(self._helpers())
-        cpu_s, switches = 0.0, 0
-        for child in self._self.children(recursive=True):
-            if child.pid in helpers:
+        total = Reading(0.0, 0)
+        for pid in self._descendants():
+            if pid in helpers:
                 continue
             try:
-                cpu_s += _cpu_s(child) + _reaped_cpu_s(child)
-                switches += _switches(child)
+                reaped_s = _reaped_cpu_s(pid)
+                total = _add(total, Reading(_cpu_s(pid) + reaped_s, _switches(pid), reaped_s))
             except (psutil.NoSuchProcess, ProcessLookupError):
                 continue  # it ended between the listing and here
-        return Reading(cpu_s, switches)
+        return total
+
+    def _descendants(self) -> list[int]:
+        if _LISTS_CHILDREN:
+            return _descendants(self._self.pid)
+        return [child.pid for child in self._self.children(recursive=True)]
+
+
+def _descendants(pid: int) -> list[int]:
+    """As the kernel lists them, in 0.1 ms: psutil reads every process of the system, in 2 ms for a hundred."""
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (read twice a round)
+            with (
+                suppress(FileNotFoundError, ProcessLookupError),
+                open(f"/proc/{pid}/task/{task}/children", "rb") as children,  # noqa: PTH123
+            ):
+                found += map(int, children.read().split())
+    return found + [one for child in found for one in _descendants(child)]
 
 
 def _add(one: Reading, other: Reading) -> Reading:
-    return Reading(one.cpu_s + other.cpu_s, one.switches + other.switches)
+    return Reading(one.cpu_s + other.cpu_s, one.switches + other.switches, one.in_ticks_s + other.in_ticks_s)
 
 
 def _own() -> Reading:
@@ -75,39 +99,39 @@ def _own() -> Reading:
     )
 
 
-def _cpu_s(process: psutil.Process) -> float:
+def _cpu_s(pid: int) -> float:
     if _LINUX:
         try:
-            return time.clock_gettime((~process.pid << 3) | _CPUCLOCK_SCHED)
+            return time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED)
         except OSError as error:
-            raise psutil.NoSuchProcess(process.pid) from error
-    times = process.cpu_times()
+            raise psutil.NoSuchProcess(pid) from error
+    times = psutil.Process(pid).cpu_times()
     return times.user + times.system
 
 
-def _reaped_cpu_s(process: psutil.Process) -> float:
+def _reaped_cpu_s(pid: int) -> float:
     """CPU of the children that this child has reaped, in ticks of 10 ms: a fork server's cold workers."""
     if not _LINUX:
         return 0.0
     try:
-        with open(f"/proc/{process.pid}/stat", "rb") as stat:  # noqa: PTH123 (read twice a round)
+        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 (read twice a round)
             fields = stat.read().rpartition(b")")[2].split()
     except OSError as error:
-        raise psutil.NoSuchProcess(process.pid) from error
+        raise psutil.NoSuchProcess(pid) from error
     # man 5 proc: cutime and cstime are fields 16 and 17; what follows the name begins with field 3
     return (int(fields[13]) + int(fields[14])) / _TICKS_PER_S
 
 
-def _switches(process: psutil.Process) -> int:
+def _switches(pid: int) -> int:
     """Of every living thread: /proc/PID/status alone tells the main thread's."""
     if not _LINUX:
-        counts = process.num_ctx_switches()
+        counts = psutil.Process(pid).num_ctx_switches()
         return int(counts.voluntary + counts.involuntary)
     total = 0
     try:
-        tasks = list(os.scandir(f"/proc/{process.pid}/task"))
+        tasks = list(os.scandir(f"/proc/{pid}/task"))
     except OSError as error:
-        raise psutil.NoSuchProcess(process.pid) from error
+        raise psutil.NoSuchProcess(pid) from error
     for task in tasks:
         # a thread that ended meanwhile takes no other's with it
         with suppress(FileNotFoundError, ProcessLookupError), open(f"{task.path}/status", "rb") as status:  # noqa: PTH123

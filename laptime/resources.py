@@ -10,7 +10,7 @@ from laptime.lap import Instruments
 from laptime.measure import Meter
 from laptime.memory import MemorySampler
 from laptime.options import Options
-from laptime.replay import Latency, ReplayServer, Stage
+from laptime.replay import Handle, Latency, ReplayServer, Stage
 
 
 class KnownUnreachable(Exception):
@@ -22,7 +22,9 @@ class Resources:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._server: ReplayServer | None = None
+        self.start_server: Callable[[], Handle] = ReplayServer
+        """Where another process has started the server, how to reach that one."""
+        self._server: Handle | None = None
         self._memory: MemorySampler | None = None
         self._stages: dict[tuple[object, ...], Stage] = {}
         self.before_round: Callable[[Stage], object] | None = None
@@ -36,7 +38,7 @@ class Resources:
         key = (path, str(latency), tls, limited)
         if key not in self._stages:
             if self._server is None:
-                self._server = ReplayServer()
+                self._server = self.start_server()
                 self._server.before_round = self.before_round
             self._stages[key] = self._server.load(path, latency, tls=tls, limits=limits)
         return self._stages[key]
@@ -80,4 +82,5 @@ class Resources:
 
     def _helpers(self) -> tuple[int, ...]:
         """Processes of the harness, which are not the work's."""
-        return tuple(helper.pid for helper in (self._server, self._memory) if helper is not None)
+        pids = (helper.pid for helper in (self._server, self._memory) if helper is not None)
+        return tuple(pid for pid in pids if pid is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from laptime.redact import FIELDS, HEADERS, Secrets
 
@@ -30,17 +31,7 @@ class Settings:
 
 def read(directory: Path) -> Settings:
     """The settings of the project in a directory; the defaults where there are none. Raises `SettingsError`."""
-    path = directory / "pyproject.toml"
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: can't be read: {error}") from error
-    tool = document.get("tool")
-    found = tool.get("laptime", {}) if isinstance(tool, dict) else {}
-    if not isinstance(found, dict):
-        raise SettingsError(f"{path}: tool.laptime: expected a table")
+    path, found = table(directory)
     # a list under a name with a typo would let the secrets through; tables belong to other parts
     unknown = [key for key, value in found.items() if key not in (*_LISTS, _HISTORY) and not isinstance(value, dict)]
     if unknown:
@@ -52,6 +43,22 @@ def read(directory: Path) -> Settings:
         raise SettingsError(f"{path}: tool.laptime.{_HISTORY}: expected a file or a URL, in quotes")
     fields, headers = (_names(path, key, found.get(key, [])) for key in _LISTS)
     return Settings(Secrets(headers=HEADERS | headers, fields=FIELDS | fields), history)
+
+
+def table(directory: Path) -> tuple[Path, dict[str, Any]]:
+    """The pyproject.toml of a directory, and what stands under `[tool.laptime]` in it. Raises `SettingsError`."""
+    path = directory / "pyproject.toml"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return path, {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: can't be read: {error}") from error
+    tool = document.get("tool")
+    found = tool.get("laptime", {}) if isinstance(tool, dict) else {}
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path}: tool.laptime: expected a table")
+    return path, found
 
 
 def _names(path: Path, key: str, value: object) -> frozenset[str]:

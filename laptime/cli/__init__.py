@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from laptime.cassette import CassetteError
-from laptime.cli import cassettes, compare, history, race, trend
+from laptime.cli import cassettes, compare, gate, history, race, trend
 from laptime.cli._codes import CANNOT, OK
 from laptime.compare import CompareError
+from laptime.gate import GateError
 from laptime.git import GitError
 from laptime.history import HistoryError, scrub
 from laptime.replay import LatencyError, LimitsError, ReplayDied, TlsError
@@ -21,6 +22,7 @@ from laptime.settings import SettingsError
 _FORESEEN = (
     CassetteError,
     CompareError,
+    GateError,
     GitError,
     HistoryError,
     LatencyError,
@@ -37,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name, or a µ, that the terminal's encoding lacks
-    options = _parser().parse_args(arguments)
+    ours, theirs = _parted(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    options = parser.parse_args(ours)
+    if theirs and not getattr(options, "takes_pytest", False):
+        options = parser.parse_args(arguments)
+    options.pytest = theirs
     try:
         code: int = options.command(options)
         sys.stdout.flush()
@@ -52,6 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"laptime: {scrub(str(error))}", file=sys.stderr)
         return CANNOT
     return code
+
+
+def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is for the command, and what after ``--`` is for pytest."""
+    words = list(arguments)
+    if "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,6 +86,6 @@ def _parser() -> argparse.ArgumentParser:
         "run's id, or the name that --benchmark-save gave it.",
     )
     commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
-    for module in (cassettes, race, history, compare, trend):
+    for module in (cassettes, race, gate, history, compare, trend):
         module.add(commands)
     return parser

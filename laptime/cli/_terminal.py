@@ -7,7 +7,10 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 WIDTH = 120
 """Where standard output is no terminal."""
@@ -39,3 +42,62 @@ def progress(what: str, count: int) -> Iterator[Advance]:
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=count)
         yield lambda: bar.advance(task)
+
+
+class Stages:
+    """What is done now and how long it still takes: a bar where standard error is a terminal, else a line a stage."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._tty = sys.stderr.isatty()
+        self._bar: Progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR"))),
+            transient=True,
+            disable=not self._tty,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def begin(self, what: str, steps: int, seconds: float | None) -> None:
+        """The next stage, of that many steps."""
+        if not self._tty:
+            about = "" if seconds is None else f", about {seconds:.0f} s"
+            count = f", {steps} blocks" if steps > 1 and seconds is not None else ""
+            print(f"laptime: {what}{count}{about}", file=sys.stderr, flush=True)
+            return
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(what, total=steps)
+
+    def advance(self) -> None:
+        """One step is done."""
+        if self._task is not None:
+            self._bar.advance(self._task)
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        if self._tty:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=sys.stderr, flush=True)

@@ -2,11 +2,12 @@
 
 from laptime.replay.latency import Latency, LatencyError
 from laptime.replay.limits import Limits, LimitsError
-from laptime.replay.process import ReplayDied, ReplayServer, Served, Stage
+from laptime.replay.process import Handle, ReplayDied, ReplayServer, Served, Stage
 from laptime.replay.tls import TlsError
 from laptime.replay.visit import Visit
 
 __all__ = [
+    "Handle",
     "Latency",
     "LatencyError",
     "Limits",

@@ -84,7 +84,7 @@ class Stage:
     ca_file: Path | None
     limits: str
     _number: int
-    _server: ReplayServer
+    _server: Handle
 
     def url(self, origin: str | None = None) -> str:
         """The base URL that stands for a recorded origin (which may be left out where there is only one).
@@ -157,27 +157,20 @@ def _responses(path: Path, sha256: str, method: str, origin: str) -> dict[str, R
     return found
 
 
-class ReplayServer:
-    """The server's process; a context manager that leaves nothing behind."""
+class Handle:
+    """What a session needs of a server, wherever its process is: load cassettes, begin rounds, ask.
+
+    before_round  called before each round begins, while what is logged of the last one is still there
+    """
 
     def __init__(self) -> None:
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self.before_round: Callable[[Stage], object] | None = None
-        """Called before each round begins, while what is logged of the last one is still there."""
         self._tls: Authority | None = None
-        self._process = child.start(COMMAND, self._stderr)
-        self._answers = b""
-        self._asked = 0
-        try:
-            self._read(START_LIMIT_S, "never became ready")
-        except BaseException:
-            self.close()
-            raise
 
     @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
+    def pid(self) -> int | None:
+        """The server's process id, where it is a child of this process."""
+        return None
 
     def load(
         self,
@@ -223,21 +216,55 @@ class ReplayServer:
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send one command and return its answer."""
+        answer = self.exchange(command)
+        if "error" in answer:
+            raise _ERRORS.get(answer["error"], OSError)(answer["message"])
+        return answer
+
+    def exchange(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """The same, where an error that the server answers is returned as it is. Raises `ReplayDied`."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Need it no longer."""
+        if self._tls is not None:
+            self._tls.close()
+
+
+class ReplayServer(Handle):
+    """The server's process; a context manager that leaves nothing behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        self._process = child.start(COMMAND, self._stderr)
+        self._answers = b""
+        self._asked = 0
+        try:
+            self._read(START_LIMIT_S, "never became ready")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def exchange(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one command and return its answer; of an error, what the server says of it."""
         stdin = self._process.stdin
         assert stdin is not None
         self._asked += 1
         try:
-            stdin.write(json.dumps(command | {"number": self._asked}).encode() + b"\n")
+            stdin.write(json.dumps({**command, "number": self._asked}).encode() + b"\n")
             stdin.flush()
         except (BrokenPipeError, ValueError):
             raise self._died("is gone") from None
         while True:  # an answer to what was asked before, and not waited for to the end, may come first
             answer = self._read(ANSWER_LIMIT_S, f"did not answer {command['do']!r}")
             if answer["number"] == self._asked:
-                break
-        if "error" in answer:
-            raise _ERRORS.get(answer["error"], OSError)(answer["message"])
-        return answer
+                return answer
 
     def wait(self, limit_s: float | None = None) -> None:
         """Wait for as long as the server lives, or until the limit. Raises `ReplayDied` when it doesn't any more."""
@@ -251,8 +278,7 @@ class ReplayServer:
         """End the process: ask, then insist."""
         child.end(self._process, STOP_LIMIT_S)
         self._stderr.close()
-        if self._tls is not None:
-            self._tls.close()
+        super().close()
 
     def __enter__(self) -> Self:
         return self

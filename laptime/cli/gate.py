@@ -1,0 +1,179 @@
+"""`laptime gate`: did this change make a benchmark slower?"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from laptime import project
+from laptime.cli import _store
+from laptime.cli._codes import CANNOT, OK
+from laptime.cli._terminal import Stages, color, width
+
+if TYPE_CHECKING:
+    from laptime.gate.session import Plan, Request, Session
+
+_SELF_TEST_BLOCKS = 12
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command."""
+    parser = commands.add_parser(
+        "gate",
+        help="decide whether a change made a benchmark slower: both revisions, now, in lockstep",
+        usage="laptime gate [options] BASE [HEAD] [-- PYTEST ARGUMENTS]\n       laptime gate --self-test [options]",
+        description="Run the benchmarks of two revisions in lockstep, a round of one and a round of the other in turn, "
+        "on the same CPU, in fresh processes block after block, until an exact test can tell. Works with every suite "
+        "of pytest-benchmark. Nothing in the working tree or in .git is touched.",
+        epilog="Exit code: 0 no regression; 1 regressed, missing or broken (with --strict: unresolved too); 2 it could "
+        "not be measured. example: laptime gate main -k parse",
+    )
+    parser.add_argument("base", metavar="BASE", nargs="?", help="a commit, tag, branch or HEAD~3")
+    parser.add_argument("head", metavar="HEAD", nargs="?", help="default: the working tree, with what is not committed")
+    parser.add_argument("-k", metavar="EXPRESSION", help="choose benchmarks by name, as pytest does")
+    parser.add_argument("-m", metavar="MARKERS", help="choose benchmarks by marker, as pytest does")
+    parser.add_argument("--max-time", type=_duration, metavar="10m", help="stop then; what is open is unresolved")
+    parser.add_argument("--margin", type=_store.share, metavar="1%", help="slower by less is not worth a word")
+    parser.add_argument("--limit", type=_store.share, metavar="5%", help="unchanged is what is surely within it")
+    parser.add_argument("--strict", action="store_true", help="fail on what is unresolved, too")
+    parser.add_argument(
+        "--complete", action="store_true", help="judge everything, rather than stop at the first certain regression"
+    )
+    parser.add_argument("--round-limit", type=_duration, metavar="60s", help="a round that takes longer is broken")
+    parser.add_argument(
+        "--pin", default="auto", metavar="CPUS", help="auto: one CPU for what uses one; all: none; or 2, or 2,3"
+    )
+    parser.add_argument(
+        "--self-test", action="store_true", help="HEAD against itself: what can be found on this machine?"
+    )
+    parser.add_argument("--no-history", action="store_true", help="don't store the result")
+    _store.add_history(parser)
+    parser.set_defaults(command=_gate, takes_pytest=True)
+
+
+def _duration(text: str) -> float:
+    from laptime.gate.settings import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from laptime.gate.session import Session
+    from laptime.report import gate
+
+    request = _request(options)
+    with _terminated(), Stages() as stages, Session(request, _Voice(stages)) as session:
+        report = session.run()
+    if request.self_test:
+        return _noise(session, request)
+    print(gate.terminal(report, partial(gate.alone, request.base, request.head), width=width(), color=color()), end="")
+    return report.code(strict=options.strict)
+
+
+def _noise(session: Session, request: Request) -> int:
+    from laptime.gate import noise
+    from laptime.report import gate
+
+    found = session.noise()
+    if not found:
+        print("laptime: no benchmark could be measured often enough", file=sys.stderr)
+        return CANNOT
+    print(gate.noise(found, width=width(), color=color()), end="")
+    lines = noise.settings(found, request.settings.rules)
+    if lines:
+        print("\nSettings that ask no more of this machine than it can tell, for pyproject.toml:\n")
+        print("\n".join(lines))
+    return OK
+
+
+def _request(options: argparse.Namespace) -> Request:
+    from laptime.gate import settings
+    from laptime.gate._errors import GateError
+    from laptime.gate.session import Request
+    from laptime.gate.trial import Rules
+
+    if options.self_test == (options.base is not None):
+        raise GateError(
+            "--self-test takes no BASE: it runs HEAD against itself"
+            if options.self_test
+            else "BASE is missing: which revision is it to be compared with? as in `laptime gate main`"
+        )
+    found = settings.read(project.find(Path.cwd()).root)
+    margin = found.rules.margin if options.margin is None else options.margin
+    limit = found.rules.limit if options.limit is None else options.limit
+    if not margin < limit:
+        raise GateError(f"--margin {margin:.1%} must lie below --limit {limit:.1%}")
+    found = replace(
+        found,
+        rules=Rules(margin, limit),
+        max_time_s=options.max_time or found.max_time_s,
+        round_limit_s=options.round_limit or found.round_limit_s,
+    )
+    chosen = [
+        word for flag in ("k", "m") if (value := getattr(options, flag)) is not None for word in (f"-{flag}", value)
+    ]
+    return Request(
+        directory=Path.cwd(),
+        base=options.base or "HEAD",
+        head=options.head,
+        arguments=(*chosen, *options.pytest),
+        settings=found,
+        pin=options.pin,
+        self_test=options.self_test,
+        to_the_end=options.complete or options.self_test,
+        blocks=_SELF_TEST_BLOCKS if options.self_test else 0,
+    )
+
+
+class _Voice:
+    """Says on standard error how it goes; see `laptime.gate.session.Listener`."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+
+    def stage(self, what: str, steps: int, seconds: float | None) -> None:
+        self._stages.begin(what, steps, seconds)
+
+    def step(self) -> None:
+        self._stages.advance()
+
+    def say(self, line: str) -> None:
+        self._stages.say(f"laptime: {line}")
+
+    def plan(self, plan: Plan) -> None:
+        from laptime.report.gate import clock
+
+        count = len(plan.single) + len(plan.multi)
+        kinds = f"{len(plan.single)} on one CPU, {len(plan.multi)} on several" if plan.multi else "all on one CPU"
+        self.say(f"{plan.head} against {plan.base}: {count} benchmark{'' if count == 1 else 's'}, {kinds}")
+        self.say(
+            f"{plan.fewest} to {plan.most} blocks of each, and 20 more of what is suspected: about "
+            f"{clock(plan.likely_s)}, at most {clock(plan.at_most_s)}"
+        )
+        for remark in plan.remarks:
+            self.say(f"note: {remark}")
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """Being terminated is like Ctrl-C: what is known is printed, and nothing is left."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

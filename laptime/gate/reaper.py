@@ -1,0 +1,69 @@
+"""Ends what a gate leaves when it is killed: its processes, and its directory outside the repository.
+
+Run as ``python -m laptime.gate.reaper DIRECTORY``: it reads ``+GROUP`` and ``-GROUP`` lines from its standard input,
+which ends when the gate does, however it does. Then the process groups that are left are killed (a stopped one too,
+which would never notice by itself), and the directory is removed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from laptime import child
+
+_LIMIT_S = 10.0
+
+
+class Reaper:
+    """The handle on the process."""
+
+    def __init__(self, directory: Path) -> None:
+        self._process: subprocess.Popen[bytes] = child.start(
+            (sys.executable, "-m", "laptime.gate.reaper", str(directory))
+        )
+
+    def watch(self, group: int) -> None:
+        """Kill this process group when the gate ends."""
+        self._tell(f"+{group}")
+
+    def forget(self, group: int) -> None:
+        """It ended."""
+        self._tell(f"-{group}")
+
+    def close(self) -> None:
+        """Have it do its work, and wait for it."""
+        child.end(self._process, _LIMIT_S)
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # somebody killed it: the gate tidies up by itself, unless it is killed too
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+
+
+def kill(group: int) -> None:
+    """Kill a process group, if it is there."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def main() -> None:
+    """Wait for the end of the standard input; then tidy up."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    groups: set[int] = set()
+    for line in sys.stdin:
+        (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+    for group in groups:
+        kill(group)
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

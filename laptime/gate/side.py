@@ -1,0 +1,151 @@
+"""One side of a block: a pytest process in that side's tree, in a process group of its own, spoken to over a socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from laptime.gate.channel import Assignment, Channel, Closed, TimedOut
+from laptime.gate.reaper import Reaper, kill
+
+BASE, HEAD = "BASE", "HEAD"
+_START = (
+    "import sys; sys.path[0] = {here!r}; from laptime.plugin.lockstep.side import main; sys.path.pop(0); "
+    "sys.exit(main(sys.argv[1]))"
+)
+"""laptime comes from where the gate itself runs, whatever a side's tree holds under that name."""
+_LAPTIME = str(Path(__file__).parents[2])
+_NOT_PASSED_ON = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "COV_CORE_SOURCE", "COVERAGE_PROCESS_START")
+"""With one cache for both sides, a side would load what was compiled for the other in the same place."""
+_TAIL = 4000
+_POLL_S = 0.25
+
+
+class SideFailed(Exception):
+    """A side can't go on. `label` is BASE or HEAD, `why` how it came, with the end of what it wrote."""
+
+    def __init__(self, label: str, why: str) -> None:
+        super().__init__(f"{label}: {why}")
+        self.label, self.why = label, why
+
+
+class SideDied(SideFailed):
+    """Its process ended."""
+
+
+class SideHung(SideFailed):
+    """Nothing was heard of it for too long."""
+
+
+class Side:
+    """A running side. `label` is BASE or HEAD."""
+
+    def __init__(
+        self,
+        label: str,
+        directory: Path,
+        assignment: Assignment,
+        log: Path,
+        seed: int,
+        reaper: Reaper,
+    ) -> None:
+        """Start it in `directory`; what pytest prints goes into `log`; `seed` is that of its hashes."""
+        self.label = label
+        self._log = log
+        self._reaper = reaper
+        self._ended = False
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        code = _START.format(here=_LAPTIME)
+        given = replace(assignment, fd=theirs.fileno())
+        with log.open("ab") as written, theirs:
+            self._process = subprocess.Popen(
+                (sys.executable, "-c", code, given.dumps()),
+                cwd=directory,
+                env=_environment(assignment.roots, seed),
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        reaper.watch(self._process.pid)
+
+    def send(self, **message: Any) -> None:
+        """Tell it something. Raises `SideDied`."""
+        try:
+            self.channel.send(**message)
+        except Closed:
+            raise self.died("ended") from None
+
+    def receive(self) -> dict[str, Any]:
+        """What it says, once there is something to read. Raises `SideDied`."""
+        try:
+            return self.channel.receive(_POLL_S)
+        except Closed:
+            raise self.died("ended") from None
+        except TimedOut:
+            raise self.died("stopped in the middle of a word") from None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its main process is there; children of it may hold its socket open longer."""
+        return self._process.poll() is None
+
+    def hold(self) -> None:
+        """Stop all its processes: what is not on turn computes nothing."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def release(self) -> None:
+        """Let them go on."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGCONT)
+
+    def died(self, how: str) -> SideDied:
+        """With how it ended, and the end of what it wrote."""
+        self.release()
+        with suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(1.0)
+            how += f" (killed by {signal.Signals(-code).name})" if code < 0 else f" (exit code {code})"
+        return SideDied(self.label, how + self.tail())
+
+    def tail(self) -> str:
+        """The end of what it wrote, on lines of their own; nothing if it wrote nothing."""
+        with suppress(OSError):
+            text = self._log.read_bytes()[-_TAIL:].decode(errors="replace").strip()
+            return f":\n{text}" if text else ""
+        return ""
+
+    def end(self, limit_s: float = 5.0) -> None:
+        """Wait for it to end, and end it with all that it started."""
+        self.channel.close()
+        self.release()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(limit_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it now, with all its processes."""
+        if self._ended:
+            return  # its number may be another's by now
+        self.channel.close()
+        kill(self._process.pid)
+        self._process.wait()
+        self._reaper.forget(self._process.pid)
+        self._ended = True
+
+
+def _environment(roots: tuple[str, ...], seed: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    paths = [*roots, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # the order of sets is part of a run's luck: both sides have the same, another one in each block
+    hashes = os.environ.get("PYTHONHASHSEED") or str(seed)
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": hashes}

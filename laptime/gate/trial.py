@@ -1,0 +1,340 @@
+"""Which blocks are run, and what is concluded of them. Pure: no clock, no file, no process.
+
+*Screening* looks at what all benchmarks' blocks say, at numbers of blocks that are fixed beforehand, and nominates
+what might be slower (or faster). *Confirmation* runs fresh blocks of the nominees only, and convicts by an exact test
+against the margin; nothing that led to the nomination takes part in it, so looking several times costs no error. Each
+look's confirmation has its own share of the probability of one false alarm in the whole run (`Look.alpha`, 1 %
+together); within it, Holm's procedure shares it out among the nominees.
+
+    trial = Trial({"test_a": Rules(), "test_b": Rules(margin=0.02)})
+    while names := trial.wanted():
+        trial.add(measured(names))
+    trial.findings()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import exp, log1p
+from statistics import stdev
+from typing import NamedTuple
+
+from laptime.stats import signed_rank
+
+WALL, CPU = "wall", "cpu"
+METRICS = (WALL, CPU)
+
+REGRESSED, IMPROVED, UNCHANGED, UNRESOLVED = "regressed", "improved", "unchanged", "unresolved"
+NEW, MISSING, BROKEN = "new", "missing", "broken"
+VERDICTS = (BROKEN, MISSING, REGRESSED, UNRESOLVED, IMPROVED, UNCHANGED, NEW)
+"""The worst first."""
+FAILING = frozenset({BROKEN, MISSING, REGRESSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the screening blocks.
+
+    blocks     how many there are by then
+    alpha      the probability that its confirmation convicts one or more that are no slower than the margin
+    suspicion  nominated is what has a p-value of at most this
+    least      and an effect of at least this, of what is slower; what is faster waits for a look where it is 0
+    """
+
+    blocks: int
+    alpha: float
+    suspicion: float
+    least: float = 0.0
+
+
+LOOKS = (Look(6, 0.002, 1 / 64, least=0.10), Look(12, 0.003, 0.05), Look(20, 0.005, 0.15))
+CONFIRMATION = 20
+"""Blocks: what has no more than them can still be significant at `Look.alpha` under Holm for hundreds of nominees."""
+_CONFIDENCE, _SETTLED = 0.95, 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what a benchmark is judged, as shares: 0.01 is 1 %.
+
+    margin  slower by less is not worth a word: only what is significantly above it is regressed
+    limit   unchanged is what lies within it with its whole interval
+    """
+
+    margin: float = 0.01
+    limit: float = 0.05
+
+
+class Hypothesis(NamedTuple):
+    """That a benchmark is slower (or faster) by a metric than its margin allows."""
+
+    benchmark: str
+    metric: str
+    slower: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is concluded of a benchmark by one metric.
+
+    ratio, low, high  head/base: the Hodges–Lehmann estimate and its 95 % interval; None where too few blocks are there
+    blocks            all its log ratios, screening first
+    confirmed         how many of them, from the end, are the last confirmation; the estimate is then of them alone
+    smallest          the effect that a confirmation would find here 95 times in 100; None where too little is known
+    note              what was left open, and why
+    """
+
+    benchmark: str
+    metric: str
+    verdict: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    blocks: tuple[float, ...]
+    confirmed: int
+    smallest: float | None
+    note: str | None = None
+
+
+@dataclass(slots=True)
+class _Stage:
+    """A confirmation that is under way."""
+
+    look: Look
+    nominees: tuple[Hypothesis, ...]
+    values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+
+class Trial:
+    """All benchmarks of one gate, from the first block to the verdicts."""
+
+    def __init__(self, rules: Mapping[str, Rules], looks: Sequence[Look] = LOOKS, *, to_the_end: bool = False) -> None:
+        """`to_the_end`: judge all, rather than stop where the first regression is certain."""
+        self._rules = dict(rules)
+        self._looks = list(looks)
+        self._to_the_end = to_the_end
+        self._screened: dict[str, dict[str, list[float]]] = {name: {} for name in rules}
+        self._blocks = dict.fromkeys(rules, 0)
+        self._active = set(rules)
+        self._stage: _Stage | None = None
+        self._confirmed: dict[tuple[str, str], list[float]] = {}
+        self._all_confirmed: dict[tuple[str, str], list[float]] = {}
+        self._convicted: set[Hypothesis] = set()
+        self._unjudged: dict[tuple[str, str], str] = {}
+        self._left_open: tuple[Hypothesis, ...] = ()
+        self._looked = 0
+        self.stopped: str | None = None
+        """Why it ended before all was judged; None where it did not."""
+
+    # what is to be run
+
+    @property
+    def confirming(self) -> tuple[Hypothesis, ...]:
+        """What is being confirmed; empty while screening."""
+        return self._stage.nominees if self._stage else ()
+
+    @property
+    def look(self) -> Look | None:
+        """The look that the blocks run now are for; None at the end."""
+        return self._looks[0] if self._looks else None
+
+    @property
+    def looked(self) -> bool:
+        """Whether any look was reached: before, nothing is known of any benchmark."""
+        return self._looked > 0
+
+    def left(self) -> int:
+        """How many more blocks the present stage needs at most."""
+        return max((self._goal() - self._count(name) for name in self.wanted()), default=0)
+
+    def wanted(self) -> tuple[str, ...]:
+        """The benchmarks that need another block now; empty at the end."""
+        while True:
+            found = tuple(name for name in self._due() if self._count(name) < self._goal())
+            if found or not (self._looks or self._stage):
+                return found
+            self._conclude()
+
+    def _due(self) -> list[str]:
+        if self._stage:
+            chosen = {nominee.benchmark for nominee in self._stage.nominees}
+            return [name for name in self._rules if name in chosen]
+        return [name for name in self._rules if name in self._active] if self._looks else []
+
+    def _goal(self) -> int:
+        if self._stage:
+            return CONFIRMATION
+        return self._looks[0].blocks if self._looks else 0
+
+    def _count(self, name: str) -> int:
+        if self._stage:
+            return max(map(len, self._stage.values.get(name, {}).values()), default=0)
+        return self._blocks[name]
+
+    # what was measured
+
+    def add(self, block: Mapping[str, Mapping[str, float]]) -> None:
+        """One block: benchmark -> metric -> the median of its paired log ratios (head/base)."""
+        for name, values in block.items():
+            if self._stage is None:
+                self._blocks[name] += 1
+            lists = self._screened[name] if self._stage is None else self._stage.values.setdefault(name, {})
+            for metric, value in values.items():
+                lists.setdefault(metric, []).append(value)
+
+    def drop(self, name: str) -> None:
+        """Judge a benchmark no more, because it is broken."""
+        self._rules.pop(name, None)
+        self._active.discard(name)
+        if self._stage:
+            kept = tuple(one for one in self._stage.nominees if one.benchmark != name)
+            self._stage.nominees = kept
+
+    def leave_out(self, name: str, metric: str, why: str) -> None:
+        """Don't judge a benchmark by this metric."""
+        self._unjudged[name, metric] = why
+        self._screened.get(name, {}).pop(metric, None)
+        if self._stage:
+            self._stage.nominees = tuple(one for one in self._stage.nominees if one[:2] != (name, metric))
+
+    def hurry(self) -> None:
+        """Let the blocks that are there be all that screening gets: the last look, now."""
+        if self._stage is None and self._looks:
+            fewest = min((self._blocks[name] for name in self._active), default=0)
+            last = self._looks[-1]
+            self._looks = [Look(fewest, last.alpha, last.suspicion)] if fewest >= LOOKS[0].blocks else []
+            self.stopped = "there was no time for more blocks"
+
+    def stop(self, why: str) -> None:
+        """End here; what is open stays unresolved."""
+        self.stopped = why
+        self._looks = []
+        if self._stage:
+            self._left_open = self._stage.nominees
+            self._stage = None
+
+    # looks and confirmations
+
+    def _conclude(self) -> None:
+        if self._stage is None:
+            self._screen(self._looks[0])
+        else:
+            self._confirm(self._stage)
+
+    def _screen(self, look: Look) -> None:
+        self._looked += 1
+        nominees = [
+            one
+            for name in self._rules
+            if name in self._active
+            for one in self._suspects(name, look)
+            if one not in self._convicted
+        ]
+        if nominees:
+            self._stage = _Stage(look, tuple(nominees))
+            return
+        self._next_look()
+
+    def _suspects(self, name: str, look: Look) -> Iterable[Hypothesis]:
+        margin = log1p(self._rules[name].margin)
+        for metric, values in self._screened[name].items():
+            for slower in (True, False) if not look.least else (True,):
+                directed = values if slower else [-value for value in values]
+                if signed_rank.p_above(directed, margin) > look.suspicion:
+                    continue
+                if not look.least or signed_rank.centre(directed) >= log1p(look.least):
+                    yield Hypothesis(name, metric, slower)
+
+    def _confirm(self, stage: _Stage) -> None:
+        for slower in (True, False):  # families of their own: a faster one fails nothing
+            p_values = {one: self._p_value(stage, one) for one in stage.nominees if one.slower == slower}
+            self._convicted |= signed_rank.holm(p_values, stage.look.alpha)
+        for one in stage.nominees:
+            fresh = stage.values[one.benchmark][one.metric]
+            key = (one.benchmark, one.metric)
+            self._confirmed[key] = fresh
+            self._all_confirmed.setdefault(key, []).extend(fresh)
+        self._stage = None
+        if any(one.slower for one in self._convicted) and not self._to_the_end:
+            if self._looks[1:]:
+                self.stopped = "a regression was certain"
+            self._looks = []
+            return
+        self._next_look()
+
+    def _p_value(self, stage: _Stage, one: Hypothesis) -> float:
+        values = stage.values[one.benchmark][one.metric]
+        directed = values if one.slower else [-value for value in values]
+        return signed_rank.p_above(directed, log1p(self._rules[one.benchmark].margin))
+
+    def _next_look(self) -> None:
+        self._looks = self._looks[1:]
+        for name in list(self._active):
+            if all(self._is_settled(name, metric) for metric in self._screened[name]):
+                self._active.discard(name)
+
+    def _is_settled(self, name: str, metric: str) -> bool:
+        """Whether more blocks would say nothing else: a narrower interval is asked for, since it is looked at often."""
+        if any(one[:2] == (name, metric) for one in self._convicted):
+            return True
+        return self._within(name, self._screened[name][metric], _SETTLED)
+
+    def _within(self, name: str, values: Sequence[float], confidence: float) -> bool:
+        found = signed_rank.interval(values, confidence)
+        limit = log1p(self._rules[name].limit)
+        return found is not None and -limit < found.low and found.high < limit
+
+    # what follows
+
+    def findings(self) -> list[Finding]:
+        """By benchmark and metric, in the order of the benchmarks; what is broken is left out."""
+        return [
+            self._finding(name, metric)
+            for name in self._rules
+            for metric in METRICS
+            if metric in self._screened[name] and (name, metric) not in self._unjudged
+        ]
+
+    @property
+    def unjudged(self) -> Mapping[tuple[str, str], str]:
+        """(benchmark, metric) -> why it is not judged."""
+        return self._unjudged
+
+    def _finding(self, name: str, metric: str) -> Finding:
+        key = (name, metric)
+        screened, confirmed = self._screened[name][metric], self._confirmed.get(key, [])
+        judged = confirmed or screened
+        found = signed_rank.interval(judged, _CONFIDENCE)
+        verdict, note = self._verdict(name, metric, judged)
+        return Finding(
+            benchmark=name,
+            metric=metric,
+            verdict=verdict,
+            ratio=exp(signed_rank.centre(judged)) if judged else None,
+            low=None if found is None else exp(found.low),
+            high=None if found is None else exp(found.high),
+            blocks=(*screened, *self._all_confirmed.get(key, ())),
+            confirmed=len(confirmed),
+            smallest=smallest(screened, self._rules[name].margin),
+            note=note,
+        )
+
+    def _verdict(self, name: str, metric: str, judged: Sequence[float]) -> tuple[str, str | None]:
+        if Hypothesis(name, metric, slower=True) in self._convicted:
+            return REGRESSED, None
+        if Hypothesis(name, metric, slower=False) in self._convicted:
+            return IMPROVED, None
+        if any(one[:2] == (name, metric) for one in self._left_open):
+            return UNRESOLVED, f"suspected, and not confirmed: {self.stopped or 'the run ended'}"
+        if self._within(name, judged, _CONFIDENCE):
+            return UNCHANGED, None
+        return UNRESOLVED, self.stopped if name in self._active else None
+
+
+def smallest(values: Sequence[float], margin: float, blocks: int = CONFIRMATION) -> float | None:
+    """The effect, as a share, that so many blocks as noisy as these would find 95 times in 100; None below 3 values."""
+    if len(values) < 3:
+        return None
+    found = signed_rank.detectable(stdev(values), blocks, LOOKS[-1].alpha)
+    return exp(log1p(margin) + found) - 1 if found < 3 else None

@@ -1,0 +1,1 @@
+"""The part of a gate that runs inside the two sides' pytest processes."""

@@ -1,0 +1,248 @@
+"""What a gate found, for a person: a table with what matters first, and for a regression where the time went. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from math import log
+
+from rich.table import Table
+from rich.text import Text
+
+from laptime.gate.noise import Noise
+from laptime.gate.trial import (
+    BROKEN,
+    FAILING,
+    IMPROVED,
+    MISSING,
+    NEW,
+    REGRESSED,
+    UNCHANGED,
+    UNRESOLVED,
+    Finding,
+)
+from laptime.gate.verdicts import Cost, Report, Row
+from laptime.report.comparison import size
+from laptime.report.console import plain, printed
+from laptime.report.race import duration
+
+_BARS = "▁▂▃▄▅▆▇█"
+_STYLES = {
+    REGRESSED: "red bold",
+    BROKEN: "red bold",
+    MISSING: "red bold",
+    UNRESOLVED: "yellow",
+    IMPROVED: "green",
+    UNCHANGED: "",
+    NEW: "cyan",
+}
+_MOST_BARS = 20
+_LEAST_SCALE = 0.02
+"""Bars as high as this, at least: noise of a few parts in a thousand is to look like noise."""
+_HEADINGS = ("benchmark", "by", "verdict", "change", "95 % interval", "blocks", "")
+
+
+def terminal(report: Report, command: Callable[[str], str], *, width: int, color: bool) -> str:
+    """The table, what is to be said of single benchmarks, and the sum; `command` gives what runs one of them alone."""
+
+    def show(write: Callable[..., None]) -> None:
+        write(f"laptime gate: {plain(report.head)} against {plain(report.base)}")
+        if report.rows:
+            write(_table(report.rows))
+        for line in details(report.rows, command):
+            write(Text(plain(line)), soft_wrap=True)
+        for line in summary(report):
+            write(Text(plain(line)), soft_wrap=True)
+
+    return printed(show, width=width, color=color)
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for number, heading in enumerate(_HEADINGS):
+        table.add_column(
+            heading, overflow="fold", no_wrap=number in (1, 2, 3, 4, 5), min_width=16 if number == 0 else None
+        )
+    before = None
+    for row in rows:
+        cells = [Text(plain(cell)) for cell in _cells(row, named=row.benchmark != before)]
+        cells[2].stylize(_STYLES[row.verdict])
+        table.add_row(*cells)
+        before = row.benchmark
+    return table
+
+
+def _cells(row: Row, *, named: bool) -> tuple[str, ...]:
+    name = short(row.benchmark) if named else ""
+    if row.finding is None:
+        return (name, row.metric or "", row.verdict, "–", "–", "", _first(row.note))
+    return (
+        name,
+        row.metric or "",
+        row.verdict,
+        percent(row.finding.ratio),
+        between(row.finding),
+        sparkline(row.finding.blocks),
+        _remark(row),
+    )
+
+
+def _remark(row: Row) -> str:
+    parts = []
+    if row.verdict == UNRESOLVED and row.finding is not None:
+        smallest = row.finding.smallest
+        parts.append("too noisy" if smallest is None else f"20 blocks more would find {smallest * 100:.1f} %")
+    if row.note:
+        parts.append(row.note)
+    return "; ".join(parts)
+
+
+def details(rows: Sequence[Row], command: Callable[[str], str]) -> list[str]:
+    """Of each regression where it went, of what is broken the whole message, and how to run it alone."""
+    failing: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.verdict in FAILING:
+            failing.setdefault(row.benchmark, []).append(row)
+    return [line for name, group in failing.items() for line in _detail(name, group, command(name))]
+
+
+def _detail(name: str, group: Sequence[Row], command: str) -> list[str]:
+    row = group[0]
+    by = " and ".join(one.metric for one in group if one.metric)
+    lines = ["", f"{row.verdict.upper()} {name}" + (f" ({by} time)" if by else "")]
+    if row.base is not None and row.head is not None:
+        lines += [f"  {line}" for line in where_it_went(row.base, row.head)]
+    elif row.note:
+        lines += [f"  {line}" for line in row.note.splitlines()]
+    return [*lines, f"  {command}"]
+
+
+def where_it_went(base: Cost, head: Cost) -> list[str]:
+    """One line a kind of cost, of one call: BASE, HEAD, and the difference."""
+    lines = [
+        _cost("wall", base.wall_s, head.wall_s, duration),
+        _cost("CPU", base.cpu_s, head.cpu_s, duration),
+        _cost("waiting", base.waiting_s, head.waiting_s, duration),
+        _cost("switches", base.switches, head.switches, lambda value: f"{value:.3g}"),
+    ]
+    if base.peak and head.peak:
+        lines.append(_cost("peak memory", base.peak, head.peak, size))
+    return lines
+
+
+def _cost(what: str, base: float, head: float, show: Callable[[float], str]) -> str:
+    change = f"  ({percent(head / base)})" if base > 0 and head > 0 else ""
+    return f"{what:<12}{show(base)} → {show(head)}{change}"
+
+
+def summary(report: Report) -> list[str]:
+    """What the whole comes to."""
+    counts = report.counts()
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing was judged"
+    void = f", {report.void} void" if report.void else ""
+    lines = ["", f"{said} · {_count(report.blocks, 'block')}{void}, {clock(report.seconds)}"]
+    if report.skipped:
+        lines.append(f"skipped on both sides: {_count(len(report.skipped), 'benchmark')}")
+    if report.interrupted:
+        lines.append("interrupted: this is what was known by then")
+    elif report.stopped:
+        lines.append(f"ended early, since {report.stopped}" + _how_to_go_on(report))
+    lines += [f"note: {remark}" for remark in report.remarks]
+    if report.unfit:
+        lines.append(f"CAN'T TELL: {report.unfit}")
+    elif report.code() == 1:
+        failing = [verdict for verdict in counts if verdict in FAILING]
+        lines.append(f"FAILED: {', '.join(f'{counts[verdict]} {verdict}' for verdict in failing)}")
+    elif report.code() == 2 and not report.interrupted:
+        lines.append("CAN'T TELL: the time was over before anything could be known; give it more by --max-time")
+    return lines
+
+
+def _how_to_go_on(report: Report) -> str:
+    if "regression" in (report.stopped or ""):
+        return "; --complete judges the others to the end"
+    return "; --max-time gives it more"
+
+
+def short(name: str) -> str:
+    """A node id without its directories."""
+    path, separator, rest = name.partition("::")
+    return path.rpartition("/")[2] + separator + rest if separator else name
+
+
+def percent(ratio: float | None) -> str:
+    """A ratio as a change: ``+5.2 %``."""
+    if ratio is None:
+        return "–"
+    change = (ratio - 1) * 100
+    return f"{change:+.1f} %" if abs(change) < 99.95 else f"{change:+.0f} %"
+
+
+def between(finding: Finding) -> str:
+    """Its interval."""
+    if finding.low is None or finding.high is None:
+        return "–"
+    return f"{percent(finding.low)} … {percent(finding.high)}"
+
+
+def sparkline(blocks: Sequence[float]) -> str:
+    """The blocks as bars, the latest last: half high is no change, above is slower; as wide as they differ."""
+    shown = blocks[-_MOST_BARS:]
+    scale = max([abs(value) for value in shown] + [_LEAST_SCALE])
+    steps = len(_BARS) - 1
+    return "".join(_BARS[round((value / scale + 1) / 2 * steps)] for value in shown)
+
+
+def clock(seconds: float) -> str:
+    """``4 min 5 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def alone(base: str, head: str | None, name: str, program: str = "laptime gate") -> str:
+    """The command that gates one benchmark alone."""
+    revisions = [base] + ([head] if head else [])
+    return " ".join([program, *map(shlex.quote, revisions), "--", shlex.quote(name)])
+
+
+def _first(note: str | None) -> str:
+    lines = [line for line in (note or "").strip().splitlines() if line.strip()]
+    if not lines:
+        return ""
+    label = lines[0].partition(": ")[0] if lines[0].startswith(("BASE: ", "HEAD: ")) else ""
+    last = lines[-1].removeprefix("E").strip()
+    return last if not label or len(lines) == 1 else f"{label}: {last}"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def noise(found: Sequence[Noise], *, width: int, color: bool) -> str:
+    """A self-test: how noisy each benchmark is, and what can be found in which time."""
+    times = [clock(seconds) for seconds, _ in found[0].smallest] if found else []
+
+    def show(write: Callable[..., None]) -> None:
+        table = Table(box=None, pad_edge=False)
+        headings = ("benchmark", "by", "noise of a block", "A/A", *(f"found in {time}" for time in times), "blocks")
+        for number, heading in enumerate(headings):
+            table.add_column(
+                heading, overflow="fold", justify="left" if number in (0, 1, len(headings) - 1) else "right"
+            )
+        before = None
+        for one in found:
+            name = short(one.benchmark) if one.benchmark != before else ""
+            effects = ["–" if effect is None else f"{effect * 100:.1f} %" for _, effect in one.smallest]
+            cells = (
+                name,
+                one.metric,
+                f"{one.deviation * 100:.1f} %",
+                percent(one.ratio),
+                *effects,
+                sparkline(tuple(map(log, one.ratios))),
+            )
+            table.add_row(*(Text(plain(cell)) for cell in cells))
+            before = one.benchmark
+        write(table)
+
+    return printed(show, width=width, color=color)
