@@ -34,7 +34,8 @@ def pytest_addoption(parser):
         "--tier",
         choices=TIERS,
         default="default",
-        help="How much to run: smoke (under 20 s), default (under 2 min) or full (everything, on full inputs).",
+        help="How much to run: smoke (under 20 s), default (under 2 min), full (everything, on full inputs), or gate "
+        "(what `laptime gate` judges: 12 benchmarks with short rounds).",
     )
     group.addoption(
         "--workers",
@@ -60,7 +61,9 @@ def pytest_generate_tests(metafunc):
         option = metafunc.config.getoption
         http = option("http")
         found = list(cases(option("tier"), option("workers"), live=http == "live"))
-        metafunc.parametrize("case", found, ids=[case.id(http) for case in found])
+        several = pytest.mark.laptime_gate(multicore=True)
+        marked = [pytest.param(case, marks=several if case.variant.start_methods else ()) for case in found]
+        metafunc.parametrize("case", marked, ids=[case.id(http) for case in found])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from workloads.catalog import ALL
 from workloads.model import COLD, WARM, How, Variant, Workload
 
-TIERS = ("smoke", "default", "full")
+TIERS = ("smoke", "default", "full", "gate")
 DEFAULT_START_METHOD = "forkserver"
 """Safe with threads, and quicker to start a worker than spawn; what CPython 3.14 uses on Linux."""
 START_METHOD_WORKERS = 2
@@ -29,6 +29,7 @@ class Tier:
     parsers        whether the other parsers are run with the variants beside the first
     sparing        no more of each kind than tells something: a cold pool at one number of workers (processes the
                    fewest, whose start takes longest; others the most), and a warm one however it was started
+    only           the names of all that is run; where there are none, everything
     """
 
     latency: str
@@ -37,7 +38,18 @@ class Tier:
     start_methods: tuple[str, ...]
     parsers: bool
     sparing: bool
+    only: frozenset[str] = frozenset()
 
+
+GATE = frozenset(
+    (
+        *("hn_items-session", "hn_items-threads-w2-warm", "hn_items-threads-w8-warm", "hn_items-asyncio-w8-warm"),
+        *("hn_items-processes-w2-forkserver-warm", "quotes-session-lxml", "quotes-threads-w2-lxml-warm"),
+        *("quotes-processes-w2-forkserver-lxml-warm", "primes-sequential", "primes-threads-w2-warm"),
+        *("primes-processes-w2-forkserver-warm", "primes-sieve"),
+    )
+)
+"""What a gate judges: each kind of work in each way to run it, with rounds of 5 to 20 ms."""
 
 SETTINGS = {
     "smoke": Tier("scale:0.1", (2,), (2, 3, 0.05), start_methods=(), parsers=False, sparing=True),
@@ -47,6 +59,7 @@ SETTINGS = {
     "full": Tier(
         "recorded", (2, 4, 8), (5, 30, 5.0), start_methods=("hn_items", "quotes", "primes"), parsers=True, sparing=False
     ),
+    "gate": Tier("scale:0.05", (2, 8), (3, 30, 0.5), start_methods=(), parsers=True, sparing=False, only=GATE),
 }
 LIVE_ROUNDS = (3, 3, 0.0)
 
@@ -89,7 +102,9 @@ def cases(tier: str, workers: tuple[int, ...] | None, *, live: bool) -> Iterator
                     if settings.sparing and _spared(how, lifecycle, numbers):
                         continue
                     for parser in _parsers(workload, variant, settings):
-                        yield Case(workload, variant, how, lifecycle, parser)
+                        case = Case(workload, variant, how, lifecycle, parser)
+                        if not settings.only or case.id("replay") in settings.only:
+                            yield case
 
 
 def _spared(how: How, lifecycle: str | None, workers: tuple[int, ...]) -> bool:

@@ -22,7 +22,7 @@ WAIT_S = 0.02
 SPIN_LOOPS = 200_000
 """About 5 ms of pure Python."""
 NOOP_CALLS = 500_000
-ITEMS = {"smoke": 8, "default": 16, "full": 64}
+ITEMS = {"smoke": 8, "default": 16, "full": 64, "gate": 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 ORIGIN = "https://hn.algolia.com"
-IDS = {"smoke": range(1, 7), "default": range(1, 11), "full": range(1, 20)}
+IDS = {"smoke": range(1, 7), "default": range(1, 11), "full": range(1, 20), "gate": range(2, 5)}
 
 Item = dict[str, Any]
 

@@ -67,7 +67,7 @@ class Workload:
     """A named piece of work.
 
     summary   what it is, in a few words
-    work      ``work(tier, base_url, parser)`` is the input of a tier ("smoke", "default" or "full")
+    work      ``work(tier, base_url, parser)`` is the input of a tier ("smoke", "default", "full" or "gate")
     variants  the ways to run it; the first is what the others are compared with
     expected  ``expected(work, recorded)`` is the right answer, found another way than by the variants;
               `recorded` maps the paths of an HTTP workload to their recorded responses

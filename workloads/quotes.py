@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 ORIGIN = "https://www.successories.com"
-PAGES = {"smoke": range(1, 3), "default": range(1, 8), "full": range(1, 14)}
+PAGES = {"smoke": range(1, 3), "default": range(1, 8), "full": range(1, 14), "gate": range(1, 2)}
 PARSERS = ("html.parser", "lxml")
 
 

@@ -75,7 +75,8 @@ class Assignment:
     """What a side is started with.
 
     fd         its end of the channel
-    cpus       that it may run on; None: as it is
+    cpus       that its tests run on; None: as it is
+    at_first   the CPUs until the tests begin: both sides start at the same time, and need not wait for each other
     arguments  for pytest
     roots      directories from which its code is imported, before all others
     benchmarks what to run, by node id, in this order; None: only say what there is
@@ -83,6 +84,7 @@ class Assignment:
 
     fd: int
     cpus: tuple[int, ...] | None
+    at_first: tuple[int, ...] | None
     arguments: tuple[str, ...]
     roots: tuple[str, ...]
     benchmarks: tuple[str, ...] | None

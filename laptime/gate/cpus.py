@@ -17,10 +17,14 @@ COST = "single-core benchmarks are then about three times as noisy, and need nin
 
 @dataclass(frozen=True, slots=True)
 class Cpus:
-    """The CPUs of a block: those that both sides run on, and the gate's. None where the system can't pin."""
+    """The CPUs of a block: those that both sides run on, and the gate's. None where the system can't pin.
 
-    sides: tuple[int, ...] | None
-    gate: tuple[int, ...] | None
+    starts  where each side starts: on as many CPUs as it runs on, since a library may start as many threads
+    """
+
+    sides: tuple[int, ...] | None = None
+    gate: tuple[int, ...] | None = None
+    starts: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
 
 
 class Pinning:
@@ -62,7 +66,7 @@ class Pinning:
     def choose(self, random: Random, *, multicore: bool) -> Cpus:
         """For one block: one CPU for all that uses no more, another one each time, since CPUs differ."""
         if not self._can:
-            return Cpus(None, None)
+            return Cpus()
         if self._named:
             sides = self._named
         elif multicore or self._wanted == ALL:
@@ -70,7 +74,8 @@ class Pinning:
         else:
             sides = (random.choice(self._usable),)
         rest = tuple(cpu for cpu in self._usable if cpu not in sides)
-        return Cpus(sides, rest or self._usable)
+        apart = (rest[0],) if len(sides) == 1 and rest else sides
+        return Cpus(sides, rest or self._usable, (sides, apart))
 
 
 def keep_off(cpus: Cpus, pids: Iterable[int]) -> None:

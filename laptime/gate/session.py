@@ -35,8 +35,10 @@ from laptime.gate.trial import BROKEN, CONFIRMATION, CPU, LOOKS, METRICS, MISSIN
 from laptime.gate.verdicts import Cost, Report, Row, Trouble
 from laptime.replay import ReplayDied, ReplayServer
 
+Set = tuple[int, ...] | None
+
 _PROBE_PAIRS = 3
-_MULTICORE = 1.05
+_MULTICORE = 1.15
 """From so many CPU seconds a second on, a benchmark uses more than one CPU."""
 _SPARE = 1.25
 """A block may take so many times as long as expected."""
@@ -202,7 +204,7 @@ class Session:
     def _select(self) -> tuple[list[str], list[str]]:
         """The benchmarks of both sides, and those of HEAD alone; what is missing is noted."""
         self._listener.stage("collecting", 1, None)
-        with self._pair(None, None, Cpus(None, None), own=True) as pair:
+        with self._pair(None, None, Cpus(), own=True) as pair:
             own, head = self._collected(pair)
         self._listener.step()
         self._refuse(head, own)
@@ -494,21 +496,22 @@ class Session:
         keep_off(cpus, [os.getpid(), *([self._server.pid] if self._server else [])])
         with ExitStack() as stack:
             sides = []
-            for label, tree, names in (
-                (BASE, self._trees.own if own else self._trees.base, base),
-                (HEAD, self._trees.head, head),
+            for label, tree, names, at_first in (
+                (BASE, self._trees.own if own else self._trees.base, base, cpus.starts[0]),
+                (HEAD, self._trees.head, head, cpus.starts[1]),
             ):
-                sides.append(self._side(label, tree, names, cpus, seed))
+                sides.append(self._side(label, tree, names, (cpus.sides, at_first), seed))
                 stack.callback(sides[-1].kill)
             begins = self._random.random() < 0.5
             yield Pair(sides[0], sides[1], self._ask, self._settings.round_limit_s, base_begins=begins)
 
-    def _side(self, label: str, tree: Path, names: tuple[str, ...] | None, cpus: Cpus, seed: int) -> Side:
+    def _side(self, label: str, tree: Path, names: tuple[str, ...] | None, cpus: tuple[Set, Set], seed: int) -> Side:
         where = self._trees
         arguments = (*_ALWAYS, f"--rootdir={where.project(tree)}", *self._settings.arguments, *self._request.arguments)
         assignment = Assignment(
             fd=-1,
-            cpus=cpus.sides,
+            cpus=cpus[0],
+            at_first=cpus[1],
             arguments=tuple(self._inside(tree, one) for one in arguments),
             roots=roots(self._where, tree),
             benchmarks=names,

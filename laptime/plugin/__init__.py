@@ -33,7 +33,7 @@ from laptime.project import INI_KEY
 from laptime.replay import LatencyError, LimitsError, ReplayDied, Stage, TlsError
 from laptime.resources import KnownUnreachable, Resources
 
-RECORD_MARK = "laptime_record"
+RECORD_MARK, GATE_MARK = "laptime_record", "laptime_gate"
 _LOOPBACK = "127.0.0.1,localhost"
 
 RESOURCES, NARRATOR, ESCAPES = pytest.StashKey[Resources](), pytest.StashKey[Narrator](), pytest.StashKey[Escapes]()
@@ -90,6 +90,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, and make ready for what the session may need."""
     config.addinivalue_line("markers", f"{RECORD_MARK}: records a cassette; runs with --http=record only")
+    config.addinivalue_line(
+        "markers", f"{GATE_MARK}(multicore): how `laptime gate` runs it; multicore: on several CPUs"
+    )
     option = config.getoption
     try:
         wanted = settings.read(config.rootpath)

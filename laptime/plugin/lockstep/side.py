@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,12 @@ import pytest
 
 from laptime.gate.channel import Assignment, Channel
 from laptime.memory import MemorySampler
-from laptime.plugin import RESOURCES
+from laptime.plugin import GATE_MARK, RESOURCES
 from laptime.plugin.benchmarks import benchmark_session, is_benchmark
 from laptime.plugin.lockstep import fixture
 from laptime.plugin.lockstep.replay import SharedReplay
 from laptime.replay import ReplayDied
 
-MARK = "laptime_gate"
 _CANARY_LOOPS = 100_000
 """About 5 ms of pure Python."""
 
@@ -30,14 +30,14 @@ _CANARY_LOOPS = 100_000
 def main(text: str) -> int:
     """Run pytest as the gate wants it; the result is its exit code."""
     assignment = Assignment.loads(text)
-    if assignment.cpus is not None:
-        os.sched_setaffinity(0, assignment.cpus)
+    if assignment.at_first is not None:
+        os.sched_setaffinity(0, assignment.at_first)
     channel = Channel(socket.socket(fileno=assignment.fd))
     for root in reversed(assignment.roots):
         if root in sys.path:
             sys.path.remove(root)
         sys.path.insert(0, root)
-    lockstep = Lockstep(channel, assignment.benchmarks)
+    lockstep = Lockstep(channel, assignment.benchmarks, assignment.cpus)
     code = int(pytest.main(list(assignment.arguments), plugins=[lockstep]))
     sys.stdout.flush()
     channel.send(say="ended", code=code)
@@ -47,8 +47,9 @@ def main(text: str) -> int:
 class Lockstep:
     """The hooks, and the conversation with the gate."""
 
-    def __init__(self, channel: Channel, wanted: tuple[str, ...] | None) -> None:
+    def __init__(self, channel: Channel, wanted: tuple[str, ...] | None, cpus: tuple[int, ...] | None) -> None:
         self._channel = channel
+        self._cpus = cpus
         self._wanted = wanted
         self._conflicts: list[str] = []
         self._errors: list[tuple[str, str]] = []
@@ -60,7 +61,6 @@ class Lockstep:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """The rounds are driven from outside; the replay server is the gate's."""
-        config.addinivalue_line("markers", f"{MARK}(multicore): how `laptime gate` runs it; multicore: on all CPUs")
         if not config.pluginmanager.hasplugin("benchmark"):
             self._conflicts.append("pytest-benchmark is not installed, or switched off (-p no:benchmark)")
             return
@@ -106,6 +106,7 @@ class Lockstep:
         if self._wanted is None or self._conflicts:
             session.items.clear()
         else:
+            pin(self._cpus)
             self._serve({"go"})
         result = yield
         if self._wanted is not None:
@@ -114,7 +115,7 @@ class Lockstep:
         return result
 
     def _described(self, item: pytest.Item) -> dict[str, Any]:
-        mark = item.get_closest_marker(MARK)
+        mark = item.get_closest_marker(GATE_MARK)
         multicore = mark.kwargs.get("multicore") if mark else None
         return {"name": item.nodeid, "file": str(item.path), "multicore": multicore}
 
@@ -196,6 +197,14 @@ def loaded() -> dict[str, str]:
         if isinstance(path, str):
             found[name] = str(Path(path).resolve())
     return found
+
+
+def pin(cpus: tuple[int, ...] | None) -> None:
+    """Have all threads of this process run on these CPUs, and with them all that they start."""
+    if cpus is not None:
+        for task in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(int(task.name), cpus)
 
 
 def canary() -> fixture.Timed:
