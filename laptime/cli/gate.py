@@ -101,7 +101,7 @@ def _request(options: argparse.Namespace) -> Request:
     from laptime.gate import settings
     from laptime.gate._errors import GateError
     from laptime.gate.session import Request
-    from laptime.gate.trial import Rules
+    from laptime.gate.trial import LOOKS, Look, Rules
 
     if options.self_test == (options.base is not None):
         raise GateError(
@@ -132,7 +132,7 @@ def _request(options: argparse.Namespace) -> Request:
         pin=options.pin,
         self_test=options.self_test,
         to_the_end=options.complete or options.self_test,
-        blocks=_SELF_TEST_BLOCKS if options.self_test else 0,
+        looks=(Look(_SELF_TEST_BLOCKS, alpha=0.0, suspicion=0.0),) if options.self_test else LOOKS,
     )
 
 

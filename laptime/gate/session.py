@@ -31,7 +31,18 @@ from laptime.gate.reaper import Reaper
 from laptime.gate.settings import Settings
 from laptime.gate.side import BASE, HEAD, Side, SideFailed
 from laptime.gate.trees import Revision, Trees
-from laptime.gate.trial import BROKEN, CONFIRMATION, CPU, LOOKS, METRICS, MISSING, NEW, UNCHANGED, Trial
+from laptime.gate.trial import (
+    BROKEN,
+    CONFIRMATION,
+    CPU,
+    LOOKS,
+    METRICS,
+    MISSING,
+    NEW,
+    UNCHANGED,
+    Look,
+    Trial,
+)
 from laptime.gate.verdicts import Cost, Report, Row, Trouble
 from laptime.replay import ReplayDied, ReplayServer
 
@@ -65,7 +76,7 @@ class Request:
     pin        see `laptime.gate.cpus.Pinning`
     self_test  HEAD against itself
     to_the_end judge everything, rather than stop when the first regression is certain
-    blocks     with `self_test`: how many
+    looks      at how many blocks what is looked for
     """
 
     directory: Path
@@ -76,7 +87,7 @@ class Request:
     pin: str = AUTO
     self_test: bool = False
     to_the_end: bool = False
-    blocks: int = 0
+    looks: tuple[Look, ...] = LOOKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +141,6 @@ class Session:
         self._remarks: list[str] = list(self._pinning.remarks())
         self._block_s: dict[str, float] = {}
         self._pair_s = 3.0
-        self._blocks = 0
         self._before_s = 0.0
         self._trial = Trial({})
         self._server: ReplayServer | None = None
@@ -191,7 +201,11 @@ class Session:
         try:
             self._probe(common, new)
             judged = [name for name in common if name not in self._troubles and name not in self._skipped]
-            trial = Trial({name: self._settings.of(name) for name in judged}, to_the_end=self._request.to_the_end)
+            trial = Trial(
+                {name: self._settings.of(name) for name in judged},
+                self._request.looks,
+                to_the_end=self._request.to_the_end,
+            )
             self._trial, self._before_s = trial, self._clock() - self._started
             if self._trees.is_same() and not self._request.self_test:
                 return self._same(judged)
@@ -313,7 +327,6 @@ class Session:
 
     def _judge(self, trial: Trial) -> None:
         """Blocks, until all is decided or the time is over."""
-        request = self._request
         plan = self._plan(list(trial.wanted()))
         self._listener.plan(plan)
         deadline = self._started + self._settings.max_time_s
@@ -326,14 +339,12 @@ class Session:
             reserve = self._seconds(names) * _SPARE
             if not confirming:  # a suspicion that can't be confirmed in time is worth nothing
                 reserve += CONFIRMATION * self._seconds(names[:1])
-            if self._clock() + reserve > deadline and not request.self_test:
+            if self._clock() + reserve > deadline:
                 if confirming:
                     trial.stop("there was no time left")
                 else:
                     trial.hurry()
                 continue
-            if request.self_test and self._blocks >= request.blocks:
-                break
             first = confirming and trial.left() == CONFIRMATION
             self._add_block(trial, names, memory=bool(first))
             self._listener.step()
@@ -355,7 +366,6 @@ class Session:
             outcomes = self._block(chosen, cpus, multicore=multicore, memory=memory)
             if outcomes is None:
                 continue
-            self._blocks += 1
             values: dict[str, dict[str, float]] = {}
             for name, outcome in outcomes.items():
                 self._settle(name, outcome)
@@ -568,7 +578,8 @@ class Session:
         return kinds * self._pair_s + sum(self._round_s(name) * self._pairs(name) * 2.1 for name in names)
 
     def _plan(self, names: Sequence[str]) -> Plan:
-        fewest, most = LOOKS[1].blocks, LOOKS[-1].blocks
+        looks = self._request.looks
+        fewest, most = looks[len(looks) // 2].blocks, looks[-1].blocks
         block_s = self._seconds(names)
         spent = self._clock() - self._started
         return Plan(
