@@ -49,6 +49,16 @@ TIER = """
         benchmark.extra_info["tier"] = os.environ.get("TIER", "smoke")
         benchmark.pedantic(lambda: 1, rounds=3)
 """
+UNTIMED = """
+    import pytest
+
+    def test_quick(benchmark):
+        with pytest.raises(ZeroDivisionError):
+            benchmark.pedantic(lambda: 1 / 0, rounds=3)
+
+    def test_other(benchmark):
+        benchmark.pedantic(lambda: 1, rounds=3)
+"""
 
 
 def session(directory: Path, *arguments: str | Path, **settings: Any) -> Ended:
@@ -390,6 +400,17 @@ def test_other_inputs_are_not_compared_and_pass_no_check(named: Path, tmp_path: 
     assert FAILED == ended.code
     assert "test_quick is not compared, its inputs differ: tier smoke, now full" in ended.text.replace("\n", " ")
     assert "(NOW)" not in ended.text
+
+
+def test_what_expects_its_function_to_fail_is_compared_with_nothing(named: Path, tmp_path: Path) -> None:
+    """It passes without a figure, and so does the session."""
+    root = copied(named, tmp_path)
+    write(root, test_quick=UNTIMED)
+    ended = session(root, "--benchmark-compare", "--benchmark-compare-fail=mean:10%")
+    assert OK == ended.code, ended.text
+    assert "2 passed" in ended.text
+    newest, _ = stored(root, "own.db")
+    assert ["test_other"] == [one.fullname.rpartition("::")[2] for one in newest.results]
 
 
 def test_another_machine_is_refused(named: Path, tmp_path: Path) -> None:

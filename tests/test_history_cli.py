@@ -22,7 +22,7 @@ from tests.history_support import FINGERPRINT, PYTHON, benchmark, commit, docume
 from tests.support import HANG_LIMIT_S
 
 CORPUS = Path(__file__).parent / "benchmark_corpus"
-OLD_STORE = Path(__file__).parent / "stores" / "v1.db"
+OLD_STORES = Path(__file__).parent / "stores"
 LAPTIME = (sys.executable, "-m", "laptime.cli")
 PASSWORD = "zq7xv9kpw"
 SECRET = f"postgresql://user:{PASSWORD}@127.0.0.1:1/base"
@@ -307,13 +307,13 @@ def test_a_store_that_is_not_there_is_not_merged(laptime: Command, tmp_path: Pat
     assert [] == list(tmp_path.iterdir())
 
 
-def test_an_older_store_is_merged(laptime: Command, tmp_path: Path) -> None:
-    """Where it has to be upgraded for that, it is said, and where the copy is."""
-    shutil.copy(OLD_STORE, tmp_path / "old.db")
+@pytest.mark.parametrize(("version", "runs"), [(1, 2), (2, 3)])
+def test_an_older_store_is_merged(laptime: Command, tmp_path: Path, version: int, runs: int) -> None:
+    """It has to be upgraded for that, which is said, and where the copy is."""
+    shutil.copy(OLD_STORES / f"v{version}.db", tmp_path / "old.db")
     ran = laptime("history", "merge", "old.db")
-    assert 0 == ran.code
-    changed = (tmp_path / "old.db").read_bytes() != OLD_STORE.read_bytes()
-    assert changed == ("old.db: upgraded from version 1" in ran.err)
+    assert (0, True) == (ran.code, f": {runs} runs added from " in ran.out)
+    assert f"old.db: upgraded from version {version} to 3; as it was: {tmp_path}/old.db.v{version}" in ran.err
 
 
 def test_the_store_may_be_named_after_the_command_too(laptime: Command, tmp_path: Path) -> None:

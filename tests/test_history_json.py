@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from laptime.git import Commit
-from laptime.history import FAILED, PASSED, SKIPPED, Fingerprint, HistoryError, Run, from_json, to_json
+from laptime.history import FAILED, PASSED, SKIPPED, Fingerprint, HistoryError, Run, from_json, inputs_of, to_json
 from laptime.history.store import Store
 from tests.history_support import FINGERPRINT, START, benchmark, commit, document
 
@@ -214,7 +214,13 @@ def test_inputs_are_what_makes_results_comparable():
     made = benchmark("test_a", [1.0], tier="smoke", workers=4, http="replay", limits={"b": 1, "a": [2]}, more="else")
     (result,) = from_json(document([made])).results
     expected = {"tier": "smoke", "workers": 4, "http": "replay", "limits": '{"a": [2], "b": 1}'}
-    assert {**expected, "timer": "perf_counter", "disable_gc": False} == result.inputs
+    assert {**expected, "timer": "perf_counter", "disable_gc": False} == result.inputs == inputs_of(made)
+
+
+@pytest.mark.parametrize("made", [{}, {"extra_info": None, "options": None}, {"extra_info": ["tier"], "options": {}}])
+def test_a_benchmark_that_tells_nothing_has_no_inputs(made):
+    """Older files, and other suites', hold less."""
+    assert {} == inputs_of(made)
 
 
 # Any document

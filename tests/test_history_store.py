@@ -14,51 +14,43 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import event, text
 
 from benchmarks.budgets.postgres import PASSWORD
 from laptime.history import FAILED, SKIPPED, Filter, HistoryError, Result, Run, from_json, to_json
 from laptime.history import _engine as engine_module
 from laptime.history.store import Store
 from tests.history_support import FINGERPRINT, START, benchmark, commit, document, run
-from tests.support import HANG_LIMIT_S
+from tests.store_support import (
+    FORKED,
+    HERE,
+    NAMES,
+    ROOT,
+    at_statement,
+    database_of,
+    ended,
+    in_processes,
+    opened,
+    refused,
+)
 
-ROOT = Path(__file__).parent.parent
-HERE = Path("/")
-"""Where relative names would be: no test has one."""
-VERSION_1 = Path(__file__).parent / "stores" / "v1.db"
-NAMES = {
-    "unicode": "tests/test_ü.py::test_日本[🦆]",
-    "right to left": "test_x[עברית]",
-    "nul": "test_x[a\0b]",
-    "half a surrogate pair": "test_x[\udce9]",
-    "newline": "test_x[\n]",
-    "long": "n" * 10_000,
-    "quotes": "test_x['\"`]",
-    "wildcards": "test_x[100%_]",
-    "sql": "'; DROP TABLE laptime_runs; --",
-    "parameters": "test_x[:name ? %s %(name)s {name}]",
-    "backslash": "test_x[\\x00 \\ /]",
-    "space": " ",
-}
+OLDER = {version: ROOT / "tests" / "stores" / f"v{version}.db" for version in (1, 2)}
+"""Stores as those versions wrote them."""
+HELD = {1: (2, 10), 2: (3, 10)}
+"""How many runs and results are in them."""
+processes = partial(in_processes, "test_history_store")
 
 
 # What helps
-
-
-def opened(url: str) -> Store:
-    """The store, made where there is none."""
-    return Store(url, HERE, create=True)
 
 
 def big(number: int = 7, benchmarks: int = 40) -> Run:
@@ -72,104 +64,9 @@ def everything(store: Store) -> list[Run]:
     return store.load(store.numbers())
 
 
-def database_of(url: str) -> str:
-    """The name of the database in a URL of `benchmarks.budgets.postgres`."""
-    return url.rpartition("@/")[2].partition("?")[0]
-
-
-def chained(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what it was caused by, and what was being handled."""
-    while error is not None:
-        yield error
-        if error.__cause__ is not None and error.__cause__ is not error.__context__:
-            yield from chained(error.__cause__)
-        error = error.__context__
-
-
-@contextmanager
-def refused(*words: str) -> Iterator[None]:
-    """What is done here raises a `HistoryError` with these words, and no password anywhere."""
-    with pytest.raises(HistoryError) as caught:
-        yield
-    assert [] == [word for word in words if word not in str(caught.value)], str(caught.value)
-    told = [text for one in chained(caught.value) for text in (str(one), repr(one))]
-    told += traceback.format_exception(caught.value)
-    for secret in (PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD), "w%rd", "w%25rd"):
-        assert [] == [line for line in told if secret in line]
-
-
 def as_it_was(path: Path) -> dict[str, bytes]:
     """What a folder holds."""
     return {one.name: one.read_bytes() for one in path.iterdir() if one.is_file()}
-
-
-def processes(work: str, count: int, *arguments: str) -> list[Any]:
-    """Run a function of this module in so many processes, which begin it at one moment; what they give."""
-    program = "import sys; from tests import test_history_store; test_history_store.forked(*sys.argv[1:])"
-    command = (sys.executable, "-c", program, work, str(count), *arguments)
-    child = subprocess.Popen(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        output, errors = child.communicate(timeout=2 * HANG_LIMIT_S)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-    assert (0, "") == (child.returncode, errors)
-    return [json.loads(line) for line in output.splitlines()]
-
-
-def forked(work: str, count: str, *arguments: str) -> None:
-    """The other side of `processes`: forks before there are threads, and once everything is imported."""
-    waiting, go = os.pipe()
-    children = []
-    for number in range(int(count)):
-        child = os.fork()
-        if not child:
-            os.close(go)
-            os.read(waiting, 1)  # comes back when nobody can write any more
-            status = 1
-            try:
-                os.write(1, json.dumps(globals()[work](number, *arguments)).encode() + b"\n")
-                status = 0
-            except BaseException:  # noqa: BLE001
-                os.write(2, traceback.format_exc().encode())
-            os._exit(status)
-        children.append(child)
-    os.close(go)
-    ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    sys.exit(max(map(abs, ended)))
-
-
-def at_statement(number: int, signal_number: int, work: Any) -> int:
-    """Start a process that sends itself a signal before its n-th statement; how it ended, or what stopped it.
-
-    The commit counts as a statement.
-    """
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            counter = itertools.count()
-
-            def count(*_: Any) -> None:
-                if next(counter) == number:
-                    os.kill(os.getpid(), signal_number)
-
-            event.listen(Engine, "before_cursor_execute", count)
-            event.listen(Engine, "commit", count)
-            work()
-            status = 0
-        except BaseException:  # noqa: BLE001
-            os.write(2, traceback.format_exc().encode())
-        os._exit(status)
-    return child
-
-
-def ended(child: int) -> int:
-    """How a process ended: its exit code, or minus the signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 # Storing and loading
@@ -923,7 +820,7 @@ def test_what_cannot_be_read_is_said_to_be_corrupt(stored, damage):
         use(stored, create=False)
 
 
-@pytest.mark.parametrize("version", [3, 2**31 - 1])
+@pytest.mark.parametrize("version", [4, 2**31 - 1])
 def test_a_store_of_a_newer_version_is_refused_and_left(store_url, version):
     """An older laptime would not know what it does."""
     store = opened(store_url)
@@ -1071,14 +968,14 @@ def test_a_store_in_a_folder_that_may_not_be_entered_is_refused(public):
     assert [True, True] == [said.startswith(f"{path}: ") for said in told]
 
 
-def test_an_older_store_that_may_only_be_read_is_refused(public):
+def test_an_older_store_that_may_only_be_read_is_refused(public, version):
     """It can't be upgraded; it stays."""
     path = public / "history.db"
-    shutil.copy(VERSION_1, path)
+    shutil.copy(OLDER[version], path)
     path.chmod(0o444)
     ((said, _),) = processes("without_rights", 1, str(path))
     assert said.startswith(f"{path}: can't be ")
-    assert {"history.db": VERSION_1.read_bytes()} == as_it_was(public)
+    assert {"history.db": OLDER[version].read_bytes()} == as_it_was(public)
 
 
 def test_a_store_that_may_not_grow_keeps_what_it_has(stored, monkeypatch):
@@ -1121,9 +1018,8 @@ def test_a_disk_that_is_full_is_said_to_be(tmp_path):
     if not possible:
         pytest.skip("file systems can't be mounted here")
     path = str(tmp_path / "history.db")
-    program = "import sys; from tests import test_history_store; test_history_store.forked(*sys.argv[1:])"
     done = subprocess.run(
-        (*within, sys.executable, "-c", program, "fill", "1", path),
+        (*within, sys.executable, "-c", FORKED, "test_history_store", "fill", "1", path),
         cwd=ROOT,
         text=True,
         capture_output=True,
@@ -1259,11 +1155,17 @@ def test_a_server_needs_its_driver(monkeypatch):
 # Older stores
 
 
+@pytest.fixture(params=OLDER)
+def version(request):
+    """Which."""
+    return request.param
+
+
 @pytest.fixture
-def older(tmp_path):
-    """A store of version 1."""
+def older(tmp_path, version):
+    """A store of an older version."""
     path = tmp_path / "history.db"
-    shutil.copy(VERSION_1, path)
+    shutil.copy(OLDER[version], path)
     return path
 
 
@@ -1278,41 +1180,75 @@ def rows(path: Path) -> dict[str, list[tuple]]:
         )
 
 
-def test_an_older_store_is_upgraded_and_a_copy_kept(older):
+def test_an_older_store_is_upgraded_and_a_copy_kept(older, version):
     """Its runs are there as they were, and the copy is the store of before, which is said."""
     said: list[str] = []
     store = Store(str(older), HERE, say=said.append)
-    copy = older.with_name("history.db.v1")
-    assert [f"{older}: upgraded from version 1 to 2; as it was: {copy}"] == said
-    assert rows(VERSION_1) == rows(copy)
-    assert [10, 2] == [len(rows(older)["laptime_rounds"]), rows(older)["laptime_schema"][0][0]]
+    copy, before = older.with_name(f"history.db.v{version}"), rows(OLDER[version])
+    assert [f"{older}: upgraded from version {version} to 3; as it was: {copy}"] == said
+    assert before == rows(copy)
+    assert [version, 3] == [before["laptime_schema"][0][0], rows(older)["laptime_schema"][0][0]]
     loaded = everything(store)
-    assert [row[1] for row in sorted(rows(VERSION_1)["laptime_runs"], key=lambda row: -row[2])] == [
-        one.id for one in loaded
-    ]
-    assert [5, 5] == [len(one.results) for one in loaded]
-    assert not any(result.thinned for one in loaded for result in one.results)
+    assert HELD[version] == (len(loaded), sum(len(one.results) for one in loaded))
+    assert [row[1] for row in sorted(before["laptime_runs"], key=lambda row: -row[2])] == [one.id for one in loaded]
     assert store.append(big())
 
 
-def test_an_upgraded_store_is_not_upgraded_again(older):
+def test_an_upgrade_has_the_tables_that_a_new_store_has(older, tmp_path):
+    """With the same columns and indexes, in whatever order they came."""
+    new = tmp_path / "new.db"
+    opened(str(new))
+    Store(str(older), HERE)
+
+    def made(path: Path) -> dict[str, list[tuple]]:
+        query = (
+            """SELECT name, type, "notnull", pk FROM pragma_table_info(:of) UNION ALL """
+            "SELECT name, '', seqno, 0 FROM pragma_index_info(:of)"
+        )
+        with closing(sqlite3.connect(path)) as connection:
+            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master")]
+            return {name: sorted(connection.execute(query, {"of": name})) for name in names}
+
+    assert "laptime_gates" in made(older)
+    assert made(new) == made(older)
+
+
+def test_the_store_of_version_1_held_all_rounds(tmp_path):
+    """Nothing had been thinned."""
+    shutil.copy(OLDER[1], tmp_path / "history.db")
+    loaded = everything(Store("history.db", tmp_path))
+    assert [5, 5] == [len(one.results) for one in loaded]
+    assert not any(result.thinned for one in loaded for result in one.results)
+
+
+def test_the_store_of_version_2_keeps_what_was_thinned(tmp_path):
+    """And labels, changes, what failed, and that a session was cut short."""
+    shutil.copy(OLDER[2], tmp_path / "history.db")
+    cut, dirty, thinned = everything(Store("history.db", tmp_path))
+    assert [False, False, True] == [any(result.thinned for result in one.results) for one in (cut, dirty, thinned)]
+    assert ("before", 7) == (thinned.label, len(thinned.results[0].rounds["wall"]))
+    assert [True, 40] == [dirty.commit.dirty, len(dirty.results[0].rounds["wall"])]
+    assert [(FAILED, "ValueError: torn"), False] == [(cut.results[-1].outcome, cut.results[-1].note), cut.complete]
+
+
+def test_an_upgraded_store_is_not_upgraded_again(older, version):
     """It is opened as any other."""
     Store(str(older), HERE)
     said: list[str] = []
     Store(str(older), HERE, say=said.append)
     assert [] == said
-    assert {"history.db", "history.db.v1"} == as_it_was(older.parent).keys()
+    assert {"history.db", f"history.db.v{version}"} == as_it_was(older.parent).keys()
 
 
-def test_a_copy_never_takes_the_place_of_a_file(older):
+def test_a_copy_never_takes_the_place_of_a_file(older, version):
     """It gets another name."""
-    other = older.with_name("history.db.v1")
+    other = older.with_name(f"history.db.v{version}")
     other.write_text("mine")
     said: list[str] = []
     Store(str(older), HERE, say=said.append)
     assert "mine" == other.read_text()
-    assert rows(VERSION_1) == rows(older.with_name("history.db.v1.2"))
-    assert said[0].endswith("history.db.v1.2")
+    assert rows(OLDER[version]) == rows(older.with_name(f"history.db.v{version}.2"))
+    assert said[0].endswith(f"history.db.v{version}.2")
 
 
 def upgrade(number: str, url: str) -> list[str]:
@@ -1322,40 +1258,40 @@ def upgrade(number: str, url: str) -> list[str]:
     return said
 
 
-def test_an_older_store_is_upgraded_once(older):
+def test_an_older_store_is_upgraded_once(older, version):
     """Though eight open it at once."""
     told = processes("upgrade", 8, str(older))
     assert [1, 8] == [sum(map(len, told)), len(told)]
-    assert {"history.db", "history.db.v1"} == as_it_was(older.parent).keys()
-    assert rows(VERSION_1) == rows(older.with_name("history.db.v1"))
-    assert 2 == len(everything(Store(str(older), HERE)))
+    assert {"history.db", f"history.db.v{version}"} == as_it_was(older.parent).keys()
+    assert rows(OLDER[version]) == rows(older.with_name(f"history.db.v{version}"))
+    assert HELD[version][0] == len(everything(Store(str(older), HERE)))
 
 
-def killed_while_upgrading(number: str, path: str) -> list[list[Any]]:
+def killed_while_upgrading(number: str, path: str, version: str) -> list[list[Any]]:
     """Kill upgrades before their first, second, … statement; how each ended, and what there was after the next."""
     told = []
     for statement in itertools.count():
         for one in Path(path).parent.iterdir():
             one.unlink()
-        shutil.copy(VERSION_1, path)
+        shutil.copy(OLDER[int(version)], path)
         code = ended(at_statement(statement, signal.SIGKILL, lambda: Store(path, HERE)))
         runs = len(everything(Store(path, HERE)))
-        copies = [rows(one) == rows(VERSION_1) for one in Path(path).parent.glob("*.v1*")]
+        copies = [rows(one) == rows(OLDER[int(version)]) for one in Path(path).parent.glob("*.v*")]
         told.append([code, runs, bool(copies), all(copies)])
         if not code:
             return told
     return told
 
 
-def test_an_upgrade_that_is_killed_is_made_by_the_next(older):
+def test_an_upgrade_that_is_killed_is_made_by_the_next(older, version):
     """Whenever it was; there is a copy, and every copy is whole."""
-    ((*killed, last),) = processes("killed_while_upgrading", 1, str(older))
+    ((*killed, last),) = processes("killed_while_upgrading", 1, str(older), str(version))
     assert len(killed) > 5
-    assert [[-signal.SIGKILL, 2, True, True]] * len(killed) == killed
-    assert [0, 2, True, True] == last
+    assert [[-signal.SIGKILL, HELD[version][0], True, True]] * len(killed) == killed
+    assert [0, HELD[version][0], True, True] == last
 
 
-def killed_while_copying(number: str, path: str) -> list[Any]:
+def killed_while_copying(number: str, path: str, version: str) -> list[Any]:
     """Kill an upgrade in the middle of its copy; what there is with the copy's name, and after the next."""
     connect = sqlite3.connect
 
@@ -1368,19 +1304,20 @@ def killed_while_copying(number: str, path: str) -> list[Any]:
         sqlite3.connect = lambda *words, **settings: connect(*words, **{"factory": Slow, **settings})
         Store(path, HERE)
         os._exit(0)
-    code = ended(child)
-    copies = [one.name for one in Path(path).parent.glob("*.v1") if rows(one) != rows(VERSION_1)]
+    code, before = ended(child), rows(OLDER[int(version)])
+    copies = [one.name for one in Path(path).parent.glob("*.v?") if rows(one) != before]
     runs = len(everything(Store(path, HERE)))
-    return [code, copies, runs, sorted(as_it_was(Path(path).parent)), rows(Path(f"{path}.v1")) == rows(VERSION_1)]
+    return [code, copies, runs, sorted(as_it_was(Path(path).parent)), rows(Path(f"{path}.v{version}")) == before]
 
 
-def test_half_a_copy_is_none(older):
+def test_half_a_copy_is_none(older, version):
     """What has the name of a copy is whole, though an upgrade was killed while it was made."""
-    names = ["history.db", "history.db.v1"]
-    assert [[-signal.SIGKILL, [], 2, names, True]] == processes("killed_while_copying", 1, str(older))
+    names = ["history.db", f"history.db.v{version}"]
+    expected = [-signal.SIGKILL, [], HELD[version][0], names, True]
+    assert [expected] == processes("killed_while_copying", 1, str(older), str(version))
 
 
-def test_an_upgrade_without_space_for_the_copy_is_refused(older, monkeypatch):
+def test_an_upgrade_without_space_for_the_copy_is_refused(older, version, monkeypatch):
     """Without one nothing is touched, and half a copy is not kept."""
     connect = sqlite3.connect
 
@@ -1393,28 +1330,30 @@ def test_an_upgrade_without_space_for_the_copy_is_refused(older, monkeypatch):
     monkeypatch.setattr(sqlite3, "connect", limited)
     with refused(f"{older}: ", "the disk is full"):
         Store(str(older), HERE)
-    assert {"history.db": VERSION_1.read_bytes()} == as_it_was(older.parent)
+    assert {"history.db": OLDER[version].read_bytes()} == as_it_was(older.parent)
 
 
 @pytest.fixture
-def older_tables(database):
-    """A database with a store of version 1, and the run in it."""
+def older_tables(database, version):
+    """A database with a store of an older version, and the run in it."""
     store = opened(database)
     store.append(big())
     with engine_module.writing(store._engine, store.name) as connection:
-        connection.execute(text("ALTER TABLE laptime_rounds DROP COLUMN thinned"))
-        connection.execute(text("UPDATE laptime_schema SET version = 1"))
+        connection.execute(text("DROP TABLE laptime_gate_results, laptime_gates"))
+        if version == 1:
+            connection.execute(text("ALTER TABLE laptime_rounds DROP COLUMN thinned"))
+        connection.execute(text(f"UPDATE laptime_schema SET version = {version}"))
     return database
 
 
-def test_older_tables_are_upgraded_and_copies_kept(older_tables, postgres):
+def test_older_tables_are_upgraded_and_copies_kept(older_tables, version, postgres):
     """In a schema beside, which is said."""
     said: list[str] = []
     store = Store(older_tables, HERE, say=said.append)
     assert [big()] == everything(store)
     (line,) = said
     place = line.rpartition(" ")[2]
-    assert line.startswith(f"{store.name}: upgraded from version 1 to 2")
+    assert line.startswith(f"{store.name}: upgraded from version {version} to 3")
     name = database_of(older_tables)
     for table in ("documents", "benchmarks", "runs", "results", "rounds"):
         now, then = (
@@ -1422,8 +1361,8 @@ def test_older_tables_are_upgraded_and_copies_kept(older_tables, postgres):
             for schema in ("public", place)
         )
         assert now == then > 0
-    assert [(1,)] == postgres.execute(f"SELECT version FROM {place}.laptime_schema", name)
-    assert [(2,)] == postgres.execute("SELECT version FROM laptime_schema", name)
+    assert [(version,)] == postgres.execute(f"SELECT version FROM {place}.laptime_schema", name)
+    assert [(3,)] == postgres.execute("SELECT version FROM laptime_schema", name)
 
 
 def test_older_tables_are_upgraded_once(older_tables, postgres):

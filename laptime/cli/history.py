@@ -1,4 +1,4 @@
-"""`laptime history`, `import` and `export`: runs listed, brought in, given out, merged, thinned."""
+"""`laptime history`, `import` and `export`: runs and gates listed and merged; runs brought in, given out, thinned."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from laptime.cli import _store
 from laptime.cli._codes import CANNOT, OK
 from laptime.cli._terminal import color, progress, width
 from laptime.files import is_writable, write_whole
 from laptime.history import Entry, Filter, HistoryError, Run, from_json, scrub, to_json
-from laptime.report import runs
+from laptime.report import gates, runs
+
+if TYPE_CHECKING:
+    from laptime.history.store import Store
 
 _NUMBERED = re.compile(r"\d{4,}_(.+)")
 """How pytest-benchmark names what `--benchmark-save` saves."""
@@ -26,12 +30,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The three commands."""
     listing = commands.add_parser(
         "history",
-        help="list the runs that are stored; merge and thin stores",
-        description="List runs, the newest first. `merge` brings in another store's runs, `prune` thins old rounds.",
+        help="list the runs or the gates that are stored; merge and thin stores",
+        description="List runs, or gates, the newest first. `merge` brings in another store's, `prune` thins old "
+        "rounds.",
         epilog="example: laptime history --branch main --since 30d",
     )
     _store.add_history(listing)
-    listing.add_argument("--branch", help="only those made on this branch")
+    listing.add_argument("--gates", action="store_true", help="what `laptime gate` said, in the place of runs")
+    listing.add_argument("--branch", help="only those made on this branch (gates: of this branch's head)")
     listing.add_argument("--since", type=_store.since, metavar="WHEN", help="2026-11-01, or 36h, 30d, 2w ago")
     listing.add_argument("--bench", metavar="TEXT", help="only those with a benchmark whose name contains it")
     listing.add_argument("--limit", type=int, default=20, help="at most so many (default: 20; 0: all)")
@@ -41,9 +47,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
     merge = under.add_parser(
         "merge",
-        help="bring in another store's runs",
-        description="Bring in the runs of another store; what is there already is not doubled, and the other is left "
-        "as it is.",
+        help="bring in another store's runs and gates",
+        description="Bring in the runs and the gates of another store; what is there already is not doubled, and the "
+        "other is left as it is.",
         epilog="example: laptime history merge colleague/history.db",
     )
     _store.add_history(merge, again=True)
@@ -53,7 +59,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     prune = under.add_parser(
         "prune",
         help="thin old raw rounds to their quantiles",
-        description="Keep of older runs' raw rounds the quantiles only. No run is removed, and no median changes.",
+        description="Keep of older runs' raw rounds the quantiles only. No run is removed, and no median changes; "
+        "gates are left alone.",
         epilog="example: laptime history prune --keep 90d",
     )
     _store.add_history(prune, again=True)
@@ -91,19 +98,39 @@ def _list(options: argparse.Namespace) -> int:
         raise HistoryError(f"--limit {options.limit}: expected a number, 0 for all")
     store, _ = _store.open_store(options)
     which = Filter(branch=options.branch, since=options.since, benchmark=options.bench)
-    found = store.entries(which, limit=options.limit or None)
-    known = store.fingerprints(entry.fingerprint_no for entry in found)
-    if options.format == "json":
-        print(runs.as_json(found, known), end="")
-    elif options.format == "markdown":
-        print(runs.markdown(found, known), end="")
-    elif found:
-        print(runs.terminal(found, known, width=width(), color=color()), end="")
-    if not found:
-        print(f"laptime: {store.name}: no such runs", file=sys.stderr)
-    elif options.limit and len(found) == options.limit and (left := len(store.numbers(which)) - len(found)):
+    count, every = (_list_gates if options.gates else _list_runs)(store, which, options)
+    if not count:
+        print(f"laptime: {store.name}: no such {'gates' if options.gates else 'runs'}", file=sys.stderr)
+    elif options.limit and count == options.limit and (left := len(every(which)) - count):
         print(f"laptime: {left} older ones are not shown (--limit 0 shows all)", file=sys.stderr)
     return OK
+
+
+_Listed = tuple[int, Callable[[Filter], Sequence[int]]]
+"""How many were shown, and what gives the numbers of all."""
+
+
+def _list_runs(store: Store, which: Filter, options: argparse.Namespace) -> _Listed:
+    found = store.entries(which, limit=options.limit or None)
+    known = store.fingerprints(entry.fingerprint_no for entry in found)
+    formats = {
+        "json": lambda: runs.as_json(found, known),
+        "markdown": lambda: runs.markdown(found, known),
+        "table": lambda: runs.terminal(found, known, width=width(), color=color()) if found else "",
+    }
+    print(formats[options.format](), end="")
+    return len(found), store.numbers
+
+
+def _list_gates(store: Store, which: Filter, options: argparse.Namespace) -> _Listed:
+    found = store.gates(which, limit=options.limit or None)
+    formats = {
+        "json": lambda: gates.as_json(found, store.fingerprints(entry.fingerprint_no for entry in found)),
+        "markdown": lambda: gates.markdown(found),
+        "table": lambda: gates.terminal(found, width=width(), color=color()) if found else "",
+    }
+    print(formats[options.format](), end="")
+    return len(found), store.gate_numbers
 
 
 def _merge(options: argparse.Namespace) -> int:
@@ -111,16 +138,25 @@ def _merge(options: argparse.Namespace) -> int:
 
     other = Store(options.other, Path.cwd(), say=_store.say)
     store, _ = _store.open_store(options, create=True)
-    there = store.ids()
-    theirs = other.ids()
-    new = sorted(no for identity, no in theirs.items() if identity not in there)
-    added = 0
-    with progress("merging", len(new)) as advance:
-        for run in other.each(new):
-            added += store.append(run)
+    their_runs, their_gates = other.ids(), other.gate_ids()
+    new_runs, new_gates = _new(their_runs, store.ids()), _new(their_gates, store.gate_ids())
+    runs_added = gates_added = 0
+    with progress("merging", len(new_runs) + len(new_gates)) as advance:
+        for run in other.each(new_runs):
+            runs_added += store.append(run)
             advance()
-    print(f"{store.name}: {_count(added)} added from {other.name}, {len(theirs) - added} there already")
+        for gate in other.each_gate(new_gates):
+            gates_added += store.append_gate(gate)
+            advance()
+    print(f"{store.name}: {_count(runs_added)} added from {other.name}, {len(their_runs) - runs_added} there already")
+    if their_gates:
+        there = len(their_gates) - gates_added
+        print(f"{store.name}: {_count(gates_added, 'gate')} added from {other.name}, {there} there already")
     return OK
+
+
+def _new(theirs: Mapping[str, int], ours: Mapping[str, int]) -> list[int]:
+    return sorted(no for identity, no in theirs.items() if identity not in ours)
 
 
 def _prune(options: argparse.Namespace) -> int:
@@ -210,5 +246,5 @@ def _export(options: argparse.Namespace) -> int:
     return OK
 
 
-def _count(number: int) -> str:
-    return f"{number} run{'' if number == 1 else 's'}"
+def _count(number: int, what: str = "run") -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Every run stored, and refused where it would be compared with what it can't be compared with.
+"""Every run and every gate stored, and runs refused where they would be compared with what they can't be compared with.
 
 A `Run` is made of pytest-benchmark's JSON (`from_json`, `to_json`); `laptime.history.store.Store` keeps runs in SQLite
 or PostgreSQL; `differences` says why two can't be compared; `select` finds the runs that a commit, a tag or `latest~2`
@@ -15,16 +15,21 @@ from laptime.history._fingerprint import (
     differences,
     inputs_differences,
 )
-from laptime.history._json import KEY, addition, as_written, from_json, to_json
+from laptime.history._json import KEY, addition, as_written, from_json, inputs_of, to_json
 from laptime.history._model import (
     DESELECTED,
     FAILED,
+    GATE_METRICS,
     METRICS,
     PASSED,
     SKIPPED,
+    VERDICTS,
     Entry,
     Filter,
     Fingerprint,
+    Gate,
+    GateEntry,
+    GateResult,
     Point,
     Result,
     Run,
@@ -41,6 +46,10 @@ __all__ = [
     "FAILED",
     "Filter",
     "Fingerprint",
+    "GATE_METRICS",
+    "Gate",
+    "GateEntry",
+    "GateResult",
     "HistoryError",
     "INPUTS",
     "INTERPRETER",
@@ -54,12 +63,14 @@ __all__ = [
     "Run",
     "SKIPPED",
     "Selection",
+    "VERDICTS",
     "addition",
     "anchored",
     "as_written",
     "differences",
     "from_json",
     "inputs_differences",
+    "inputs_of",
     "scrub",
     "select",
     "shown_text",

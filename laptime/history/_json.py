@@ -40,7 +40,7 @@ _COPY = ("extra_info", "rounds", "wall_s")
 """Where laptime's sessions hold the same rounds once more."""
 _CPU = ("extra_info", "rounds", "cpu_median_s")
 """Where the export of thinned rounds holds their CPU time: pytest-benchmark has no statistics of it."""
-_DIGEST = 64
+DIGEST = 64
 _NO_COMMIT = ("unversioned", "unknown")
 _BRACKETED = ("(", "HEAD")
 """How pytest-benchmark's branch begins where there is none."""
@@ -68,14 +68,19 @@ def addition(
             "branch": commit.branch,
             "changes": commit.changes,
         },
-        "fingerprint": {
-            "machine": dict(fingerprint.machine),
-            "interpreter": dict(fingerprint.interpreter),
-            "libraries": dict(fingerprint.libraries),
-            "loaded": list(fingerprint.loaded),
-        },
+        "fingerprint": fingerprint_document(fingerprint),
         "host": dict(host),
         "not_timed": [{"fullname": one.fullname, "outcome": one.outcome, "note": one.note} for one in failed],
+    }
+
+
+def fingerprint_document(fingerprint: Fingerprint) -> dict[str, Any]:
+    """A fingerprint as JSON."""
+    return {
+        "machine": dict(fingerprint.machine),
+        "interpreter": dict(fingerprint.interpreter),
+        "libraries": dict(fingerprint.libraries),
+        "loaded": list(fingerprint.loaded),
     }
 
 
@@ -118,6 +123,11 @@ def to_json(run: Run) -> dict[str, Any]:
     return {**document, KEY: {**document.get(KEY, {}), **added}}
 
 
+def inputs_of(benchmark: Mapping[str, Any]) -> dict[str, Value]:
+    """What of a benchmark, as pytest-benchmark writes it, must be equal for two results of it to be comparable."""
+    return dict(_inputs(benchmark))
+
+
 def _run(document: Any) -> Run:
     if not isinstance(document, dict) or not isinstance(document.get("benchmarks"), list):
         raise HistoryError("no file of pytest-benchmark: expected an object with a list `benchmarks`")
@@ -127,7 +137,7 @@ def _run(document: Any) -> Run:
     results = [_result(one, f"benchmarks[{number}]") for number, one in enumerate(document["benchmarks"])]
     results += [
         Result(
-            _name(one["fullname"], f"{KEY}.not_timed"),
+            name_in(one["fullname"], f"{KEY}.not_timed"),
             _outcome(one["outcome"]),
             None if one["note"] is None else str(one["note"]),
         )
@@ -141,15 +151,17 @@ def _run(document: Any) -> Run:
         raise HistoryError("holds no benchmarks")
     rest = {key: value for key, value in document.items() if key not in ("benchmarks", KEY)}
     if added.get("host"):
-        _object(added["host"], f"{KEY}.host")
+        object_in(added["host"], f"{KEY}.host")
         rest[KEY] = {"host": added["host"]}
     return Run(
         id=_id(added, document),
         at=_moment(document.get("datetime"), "datetime"),
-        label=_text(added.get("label"), f"{KEY}.label"),
+        label=text_in(added.get("label"), f"{KEY}.label"),
         complete=bool(added.get("complete", True)),
         commit=_own_commit(added["commit"]) if "commit" in added else _commit(document.get("commit_info") or {}),
-        fingerprint=_own_fingerprint(added["fingerprint"]) if "fingerprint" in added else _fingerprint(document),
+        fingerprint=fingerprint_in(added["fingerprint"], f"{KEY}.fingerprint")
+        if "fingerprint" in added
+        else _fingerprint(document),
         results=tuple(sorted(results, key=lambda result: result.fullname)),
         document=rest,
     )
@@ -158,12 +170,15 @@ def _run(document: Any) -> Run:
 def _id(added: Mapping[str, Any], document: Any) -> str:
     text = json.dumps(document, sort_keys=True)  # which fails where it is no JSON, and could not be stored
     if "run" in added:
-        if not (
-            isinstance(added["run"], str) and len(added["run"]) == 32 and set(added["run"]) <= set("0123456789abcdef")
-        ):
-            raise HistoryError(f"{KEY}.run: expected 32 hexadecimal digits, got {added['run']!r}")
-        return str(added["run"])
+        return id_in(added["run"], f"{KEY}.run")
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def id_in(found: Any, where: str) -> str:
+    """32 hexadecimal digits. Raises `HistoryError`."""
+    if not (isinstance(found, str) and len(found) == 32 and set(found) <= set("0123456789abcdef")):
+        raise HistoryError(f"{where}: expected 32 hexadecimal digits, got {found!r}")
+    return str(found)
 
 
 def _moment(text: Any, where: str) -> datetime:
@@ -178,10 +193,10 @@ def _moment(text: Any, where: str) -> datetime:
 def _own_commit(found: Mapping[str, Any]) -> Commit:
     at = found.get("at")
     return Commit(
-        _text(found.get("id"), f"{KEY}.commit.id", most=_DIGEST),
+        text_in(found.get("id"), f"{KEY}.commit.id", most=DIGEST),
         None if at is None else _moment(at, f"{KEY}.commit.at"),
-        _text(found.get("branch"), f"{KEY}.commit.branch"),
-        _text(found.get("changes"), f"{KEY}.commit.changes", most=_DIGEST),
+        text_in(found.get("branch"), f"{KEY}.commit.branch"),
+        text_in(found.get("changes"), f"{KEY}.commit.changes", most=DIGEST),
     )
 
 
@@ -190,17 +205,17 @@ def _commit(info: Mapping[str, Any]) -> Commit:
     if not identity or identity in _NO_COMMIT:
         return Commit()
     return Commit(
-        id=_text(str(identity), "commit_info.id", most=_DIGEST),
+        id=text_in(str(identity), "commit_info.id", most=DIGEST),
         at=None if at is None else _moment(at, "commit_info.time"),
-        branch=None if not branch or str(branch).startswith(_BRACKETED) else _text(str(branch), "commit_info.branch"),
+        branch=None if not branch or str(branch).startswith(_BRACKETED) else text_in(str(branch), "commit_info.branch"),
         changes="unknown" if info.get("dirty") else None,
     )
 
 
-def _own_fingerprint(found: Mapping[str, Any]) -> Fingerprint:
-    where = f"{KEY}.fingerprint"
+def fingerprint_in(found: Mapping[str, Any], where: str) -> Fingerprint:
+    """A fingerprint that laptime wrote. Raises `HistoryError`."""
     machine, interpreter, libraries = (
-        _object(found[part], f"{where}.{part}") for part in ("machine", "interpreter", "libraries")
+        object_in(found[part], f"{where}.{part}") for part in ("machine", "interpreter", "libraries")
     )
     if not all(isinstance(version, str) for version in libraries.values()):
         raise HistoryError(f"{where}.libraries: expected versions as texts")
@@ -210,8 +225,8 @@ def _own_fingerprint(found: Mapping[str, Any]) -> Fingerprint:
     return Fingerprint(machine, interpreter, libraries, tuple(loaded))
 
 
-def _object(found: Any, where: str) -> dict[str, Any]:
-    """An object of plain values."""
+def object_in(found: Any, where: str) -> dict[str, Any]:
+    """An object of plain values. Raises `HistoryError`."""
     if not isinstance(found, dict) or not all(
         value is None or isinstance(value, str | int | float | bool) for value in found.values()
     ):
@@ -252,7 +267,7 @@ def _fingerprint(document: Mapping[str, Any]) -> Fingerprint:
 def _result(benchmark: Any, where: str) -> Result:
     if not isinstance(benchmark, dict) or not isinstance(benchmark.get("stats"), dict):
         raise HistoryError(f"{where}: expected an object with `stats`")
-    name = _name(benchmark.get("fullname"), f"{where}.fullname")
+    name = name_in(benchmark.get("fullname"), f"{where}.fullname")
     data = benchmark["stats"].get("data")
     if data is not None and (not isinstance(data, list) or not all(type(one) in (int, float) for one in data)):
         raise HistoryError(f"{where}.stats.data: expected a list of figures")
@@ -273,29 +288,30 @@ def _result(benchmark: Any, where: str) -> Result:
         values["memory"] = _seconds(info["peak_pss_bytes"], f"{where}.extra_info.peak_pss_bytes")
     return Result(
         fullname=name,
-        inputs=dict(_inputs(benchmark, info if isinstance(info, dict) else {})),
+        inputs=inputs_of(benchmark),
         values=values,
         rounds=rounds,
         document=_without_rounds(benchmark, rounds),
     )
 
 
-def _name(name: Any, where: str) -> str:
+def name_in(name: Any, where: str) -> str:
+    """A benchmark's name, as it is stored. Raises `HistoryError`."""
     if not isinstance(name, str) or not name:
         raise HistoryError(f"{where}: expected a name, got {name!r}")
-    return _storable(name.replace("::()::", "::"))  # how pytest before 4 wrote a class
+    return storable(name.replace("::()::", "::"))  # how pytest before 4 wrote a class
 
 
-def _text(text: Any, where: str, *, most: int | None = None) -> str | None:
-    """A text of a column, which may be missing."""
+def text_in(text: Any, where: str, *, most: int | None = None) -> str | None:
+    """A text of a column, which may be missing, as it is stored. Raises `HistoryError`."""
     if text is None:
         return None
     if not isinstance(text, str) or (most is not None and len(text) > most):
         raise HistoryError(f"{where}: expected a text{f' of up to {most} characters' if most else ''}, got {text!r}")
-    return _storable(text)
+    return storable(text)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Without what no database takes as text: NUL, and the halves of surrogate pairs, undecodable bytes."""
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
@@ -306,7 +322,9 @@ def _seconds(value: Any, where: str) -> float:
     return float(value)
 
 
-def _inputs(benchmark: Mapping[str, Any], info: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+def _inputs(benchmark: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    info = benchmark.get("extra_info")
+    info = info if isinstance(info, dict) else {}
     for source, keys in ((info, (*_INPUTS, "answer")), (benchmark.get("options") or {}, _OPTIONS)):
         for key in keys:
             value = source.get(key)

@@ -1,4 +1,4 @@
-"""The nouns of the history: a run, its results, what it was run on, and on what. Pure."""
+"""The nouns of the history: a run, its results, what it was run on, and on what; a gate and what it said. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from laptime.machine import Value
 PASSED, FAILED, SKIPPED, DESELECTED = "passed", "failed", "skipped", "deselected"
 METRICS = ("wall", "cpu", "memory")
 """Seconds of wall time and of CPU time of one round, and bytes of peak memory."""
+GATE_METRICS = ("wall", "cpu")
+VERDICTS = ("broken", "missing", "regressed", "unresolved", "improved", "unchanged", "new")
+"""What a gate says of a benchmark, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,10 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which runs: all where nothing is given."""
+    """Which runs, or which gates: all where nothing is given.
+
+    Of a gate, `branch`, `commit` and `commit_prefix` are head's; none has a label.
+    """
 
     branch: str | None = None
     since: datetime | None = None
@@ -120,3 +126,75 @@ class Filter:
     id_prefix: str | None = None
     commit_prefix: str | None = None
     label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What a gate said of one benchmark by one metric.
+
+    fullname   pytest's node id
+    metric     "wall" or "cpu"; None where the verdict is of the benchmark as a whole (new, missing, broken)
+    verdict    one of `VERDICTS`
+    ratio      head/base, and `low` and `high`, its 95 % interval; None where there is none
+    blocks     the log ratios (natural logarithm of head/base) of the blocks, in order, screening first
+    confirmed  how many of the blocks, counted from the end, are confirmation
+    note       why; None where there is nothing to say
+    """
+
+    fullname: str
+    metric: str | None
+    verdict: str
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    blocks: tuple[float, ...] = ()
+    confirmed: int = 0
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate: base and head run in lockstep.
+
+    id           32 hexadecimal digits
+    at           when it began
+    seconds      how long it took
+    base, head   what was run; head may have changes
+    fingerprint  what both were run on
+    host         see `laptime.machine.host`
+    code         the exit code: 0, 1 or 2
+    complete     False where it was cut short
+    document     the settings, the plan, void blocks: any JSON
+    """
+
+    id: str
+    at: datetime
+    seconds: float
+    base: Commit
+    head: Commit
+    fingerprint: Fingerprint
+    host: Mapping[str, Value]
+    code: int
+    complete: bool
+    document: Mapping[str, Any]
+    results: tuple[GateResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GateEntry:
+    """A gate as a list shows it; `no` is its number in this store.
+
+    counts  verdict -> how many benchmarks, the worst verdict first, without those that nothing has; a benchmark is
+            counted once, under the worst of its metrics' verdicts
+    """
+
+    no: int
+    id: str
+    at: datetime
+    seconds: float
+    base: Commit
+    head: Commit
+    fingerprint_no: int
+    code: int
+    complete: bool
+    counts: Mapping[str, int] = field(default_factory=dict)

@@ -5,41 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, false, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, case, exists, false, func, select
 
 from laptime.git import Commit
 from laptime.history import _pack
 from laptime.history._errors import HistoryError
 from laptime.history._model import FAILED, PASSED, SKIPPED, Entry, Filter, Fingerprint, Point, Result, Run
-from laptime.history._schema import benchmarks, documents, results, rounds, runs
-from laptime.history._write import MACHINE_INFO, OUTCOMES, microseconds, moment
+from laptime.history._schema import benchmarks, documents, gate_results, gates, results, rounds, runs
+from laptime.history._write import MACHINE_INFO, OUTCOMES, chunks, microseconds, moment
 from laptime.machine import Value
-
-_AT_ONCE = 200
 
 
 def conditions(which: Filter) -> list[ColumnElement[bool]]:
     """A filter as SQL."""
-    found: list[ColumnElement[bool]] = []
-    texts = (which.branch, which.commit, which.id_prefix, which.commit_prefix, which.label, which.benchmark)
-    if not all(one is None or _storable(one) for one in texts):
-        return [false()]
-    if which.branch is not None:
-        found.append(runs.c.branch == which.branch)
-    if which.since is not None:
-        found.append(runs.c.at_us >= microseconds(which.since))
-    if which.commit is not None:
-        found.append(runs.c.commit_id == which.commit)
-    if which.id_prefix is not None:
-        found.append(runs.c.id.startswith(which.id_prefix, autoescape=True))
-    if which.commit_prefix is not None:
-        found.append(runs.c.commit_id.startswith(which.commit_prefix, autoescape=True))
+    found = _matching(which, runs, runs.c.commit_id, runs.c.branch)
     if which.label is not None:
         found.append(runs.c.label == which.label)
     if which.benchmark is not None:
-        named = select(results.c.run_no).join(benchmarks).where(_contains(which.benchmark))
-        found.append(runs.c.no.in_(named))
+        found.append(runs.c.no.in_(select(results.c.run_no).join(benchmarks).where(_contains(which.benchmark))))
+    return found if _answerable(which) else [false()]
+
+
+def gate_conditions(which: Filter) -> list[ColumnElement[bool]]:
+    """The same for gates."""
+    found = _matching(which, gates, gates.c.head_commit_id, gates.c.head_branch)
+    if which.benchmark is not None:
+        named = select(gate_results.c.gate_no).join(benchmarks).where(_contains(which.benchmark))
+        found.append(gates.c.no.in_(named))
+    return found if _answerable(which) and which.label is None else [false()]
+
+
+def _matching(
+    which: Filter, table: Table, commit_id: ColumnElement[Any], branch: ColumnElement[Any]
+) -> list[ColumnElement[bool]]:
+    """What of a filter runs and gates share."""
+    found: list[ColumnElement[bool]] = []
+    if which.branch is not None:
+        found.append(branch == which.branch)
+    if which.since is not None:
+        found.append(table.c.at_us >= microseconds(which.since))
+    if which.commit is not None:
+        found.append(commit_id == which.commit)
+    if which.id_prefix is not None:
+        found.append(table.c.id.startswith(which.id_prefix, autoescape=True))
+    if which.commit_prefix is not None:
+        found.append(commit_id.startswith(which.commit_prefix, autoescape=True))
     return found
+
+
+def _answerable(which: Filter) -> bool:
+    texts = (which.branch, which.commit, which.id_prefix, which.commit_prefix, which.label, which.benchmark)
+    return all(one is None or _storable(one) for one in texts)
 
 
 def entries(connection: Connection, which: Filter, limit: int | None = None, skip: int = 0) -> list[Entry]:
@@ -47,7 +63,7 @@ def entries(connection: Connection, which: Filter, limit: int | None = None, ski
     query = select(runs).where(*conditions(which)).order_by(runs.c.at_us.desc(), runs.c.no.desc())
     found = connection.execute(query.limit(limit).offset(skip)).all()
     counts = {}
-    for some in _chunks([row.no for row in found]):
+    for some in chunks([row.no for row in found]):
         timed, not_timed = (
             func.sum(case((results.c.outcome.in_([OUTCOMES.index(one) for one in outcomes]), 1), else_=0))
             for outcomes in ((PASSED,), (FAILED, SKIPPED))
@@ -70,10 +86,10 @@ def count(connection: Connection) -> int:
 
 
 def names(connection: Connection, part: str | None = None) -> list[str]:
-    """The benchmarks whose name contains a text, sorted."""
+    """The benchmarks of runs whose name contains a text, sorted."""
     if part is not None and not _storable(part):
         return []
-    query = select(benchmarks.c.fullname)
+    query = select(benchmarks.c.fullname).where(exists().where(results.c.benchmark_no == benchmarks.c.no))
     return sorted(connection.execute(query if part is None else query.where(_contains(part))).scalars())
 
 
@@ -81,7 +97,7 @@ def load(connection: Connection, nos: Sequence[int]) -> list[Run]:
     """Whole runs, in the order of their numbers given."""
     found: dict[int, Run] = {}
     texts: dict[int, Any] = {}
-    for some in _chunks(nos):
+    for some in chunks(nos):
         rows = connection.execute(select(runs).where(runs.c.no.in_(some))).all()
         parts = select(
             benchmarks.c.fullname, results, rounds.c.wall.label("wall_rounds"), rounds.c.cpu.label("cpu_rounds")
@@ -108,7 +124,7 @@ def load(connection: Connection, nos: Sequence[int]) -> list[Run]:
 def contents(connection: Connection, nos: Iterable[int]) -> dict[int, Any]:
     """Documents by number."""
     found = {}
-    for some in _chunks(sorted(nos)):
+    for some in chunks(sorted(nos)):
         for row in connection.execute(select(documents.c.no, documents.c.content).where(documents.c.no.in_(some))):
             found[row.no] = _pack.loaded(row.content)
     return found
@@ -161,14 +177,12 @@ def _contains(part: str) -> ColumnElement[bool]:
     return benchmarks.c.fullname.contains(part, autoescape=True)
 
 
-def _chunks(values: Sequence[int]) -> list[Sequence[int]]:
-    return [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
-
-
-def _commit(row: Row[Any]) -> Commit:
-    return Commit(
-        row.commit_id, None if row.commit_at_us is None else moment(row.commit_at_us), row.branch, row.changes
+def commit(row: Row[Any], side: str = "") -> Commit:
+    """A commit from its columns; `side` is what their names begin with."""
+    identity, at_us, branch, changes = (
+        row._mapping[f"{side}{column}"] for column in ("commit_id", "commit_at_us", "branch", "changes")
     )
+    return Commit(identity, None if at_us is None else moment(at_us), branch, changes)
 
 
 def _entry(row: Row[Any], timed: int, failed: int) -> Entry:
@@ -178,7 +192,7 @@ def _entry(row: Row[Any], timed: int, failed: int) -> Entry:
         moment(row.at_us),
         row.label,
         bool(row.complete),
-        _commit(row),
+        commit(row),
         row.fingerprint_no,
         timed,
         failed,
@@ -192,7 +206,7 @@ def _run(row: Row[Any], rows: Iterable[Row[Any]], texts: dict[int, Any]) -> Run:
     return Run(
         id=row.id,
         at=moment(row.at_us),
-        commit=_commit(row),
+        commit=commit(row),
         fingerprint=fingerprint(texts[row.fingerprint_no]),
         results=tuple(sorted((_result(one, texts[one.inputs_no]) for one in rows), key=lambda one: one.fullname)),
         label=row.label,

@@ -1,11 +1,13 @@
 """The tables, the same for SQLite and PostgreSQL, and how older ones become these.
 
-laptime_schema      one row: the version
-laptime_documents   texts by their digest, each stored once: fingerprints, inputs, machine_info
-laptime_benchmarks  names
-laptime_runs        one row a session
-laptime_results     one narrow row a benchmark and run, so that a long series is read quickly
-laptime_rounds      beside it the raw rounds (float64, little-endian) and pytest-benchmark's JSON, compressed
+laptime_schema        one row: the version
+laptime_documents     texts by their digest, each stored once: fingerprints, inputs, machine_info, hosts
+laptime_benchmarks    names
+laptime_runs          one row a session
+laptime_results       one narrow row a benchmark and run, so that a long series is read quickly
+laptime_rounds        beside it the raw rounds (float64, little-endian) and pytest-benchmark's JSON, compressed
+laptime_gates         one row a gate
+laptime_gate_results  one row a benchmark, metric and gate, with the log ratios of its blocks (as rounds are)
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 2
+VERSION = 3
 PREFIX = "laptime_"
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
@@ -100,13 +102,59 @@ rounds = Table(
     Column("thinned", Boolean, nullable=False, server_default=text("false")),
 )
 
+gates = Table(
+    "laptime_gates",
+    metadata,
+    Column("no", _NUMBER, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("code", SmallInteger, nullable=False),
+    Column("base_commit_id", String(64)),
+    Column("base_commit_at_us", BigInteger),
+    Column("base_branch", Text),
+    Column("base_changes", String(64)),
+    Column("head_commit_id", String(64)),
+    Column("head_commit_at_us", BigInteger),
+    Column("head_branch", Text),
+    Column("head_changes", String(64)),
+    Column("fingerprint_no", ForeignKey("laptime_documents.no"), nullable=False),
+    Column("host_no", ForeignKey("laptime_documents.no"), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index("laptime_gates_at", "at_us", "no"),
+    Index("laptime_gates_head", "head_commit_id"),
+)
+
+gate_results = Table(
+    "laptime_gate_results",
+    metadata,
+    Column("gate_no", ForeignKey("laptime_gates.no"), primary_key=True),
+    Column("place", Integer, primary_key=True),  # in the gate's own order
+    Column("benchmark_no", ForeignKey("laptime_benchmarks.no"), nullable=False),
+    Column("metric", SmallInteger),
+    Column("verdict", SmallInteger, nullable=False),
+    Column("ratio", Float(53)),
+    Column("low", Float(53)),
+    Column("high", Float(53)),
+    Column("confirmed", Integer, nullable=False),
+    Column("blocks", LargeBinary, nullable=False),
+    Column("note", LargeBinary),
+    Index("laptime_gate_results_benchmark", "benchmark_no", "gate_no"),
+)
+
 
 def _add_thinned(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE laptime_rounds ADD COLUMN thinned BOOLEAN DEFAULT false NOT NULL"))
 
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _add_thinned}
-"""Version -> what makes it the next one. Version 1 kept all raw rounds."""
+def _add_gates(connection: Connection) -> None:
+    # as they are now: a version that changes these two has to write down here what they were
+    metadata.create_all(connection, tables=[gates, gate_results])
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _add_thinned, 2: _add_gates}
+"""Version -> what makes it the next one. Version 1 kept all raw rounds; version 2 knew no gates."""
 
 
 def tables(connection: Connection) -> set[str]:

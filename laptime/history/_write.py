@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from laptime.git import Commit
 from laptime.history import _pack
-from laptime.history._model import DESELECTED, FAILED, PASSED, QUANTILES, SKIPPED, Fingerprint, Run
+from laptime.history._json import fingerprint_document
+from laptime.history._model import DESELECTED, FAILED, PASSED, QUANTILES, SKIPPED, Run
 from laptime.history._schema import benchmarks, documents, results, rounds, runs
 
 OUTCOMES = (PASSED, FAILED, SKIPPED, DESELECTED)
 """The numbers that stand for them in a row."""
 MACHINE_INFO = "machine_info"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_AT_ONCE = 500
+_AT_ONCE = 200
+"""How many rows a statement asks for."""
+_T = TypeVar("_T")
 
 
 def insert(connection: Connection, run: Run) -> bool:
@@ -28,25 +32,20 @@ def insert(connection: Connection, run: Run) -> bool:
     inputs = [_pack.named(dict(result.inputs)) for result in run.results]
     machine_info = _pack.named(run.document[MACHINE_INFO]) if MACHINE_INFO in run.document else None
     named = dict([fingerprint, *inputs, *([machine_info] if machine_info else [])])
-    numbers = _numbers(connection, documents, named, "content")
-    names = _numbers(
-        connection, benchmarks, {_pack.name_of(one.fullname): one.fullname for one in run.results}, "fullname"
-    )
+    numbers = numbers_of(connection, documents, named, "content")
+    names = numbers_of_names(connection, [one.fullname for one in run.results])
     row = {
         "id": run.id,
         "at_us": microseconds(run.at),
         "label": run.label,
         "complete": run.complete,
-        "commit_id": run.commit.id,
-        "commit_at_us": None if run.commit.at is None else microseconds(run.commit.at),
-        "branch": run.commit.branch,
-        "changes": run.commit.changes,
+        **commit_row(run.commit),
         "fingerprint_no": numbers[fingerprint[0]],
         "machine_info_no": numbers[machine_info[0]] if machine_info else None,
         "document": _pack.document({key: value for key, value in run.document.items() if key != MACHINE_INFO}),
     }
     # not rowcount: it is -1 where SQLAlchemy asks for the new key, whether a row was added or not
-    number = connection.execute(_or_nothing(connection, runs).values(row).returning(runs.c.no)).scalar_one_or_none()
+    number = connection.execute(or_nothing(connection, runs).values(row).returning(runs.c.no)).scalar_one_or_none()
     if number is None:
         return False  # PostgreSQL: another process was quicker, and has committed
     narrow, wide = [], []
@@ -78,13 +77,13 @@ def _quantiles(content: bytes) -> bytes:
     return _pack.floats([ordered[round(share * (len(ordered) - 1))] for share in QUANTILES])
 
 
-def fingerprint_document(fingerprint: Fingerprint) -> dict[str, Any]:
-    """A fingerprint as JSON."""
+def commit_row(commit: Commit, side: str = "") -> dict[str, Any]:
+    """The columns of a commit; `side` is what their names begin with."""
     return {
-        "machine": dict(fingerprint.machine),
-        "interpreter": dict(fingerprint.interpreter),
-        "libraries": dict(fingerprint.libraries),
-        "loaded": list(fingerprint.loaded),
+        f"{side}commit_id": commit.id,
+        f"{side}commit_at_us": None if commit.at is None else microseconds(commit.at),
+        f"{side}branch": commit.branch,
+        f"{side}changes": commit.changes,
     }
 
 
@@ -98,26 +97,33 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _numbers(connection: Connection, table: Table, wanted: Mapping[str, object], column: str) -> dict[str, int]:
+def numbers_of_names(connection: Connection, names: Sequence[str]) -> dict[str, int]:
+    """The numbers of benchmarks by the digests of their names; what is not there yet is stored."""
+    return numbers_of(connection, benchmarks, {_pack.name_of(name): name for name in names}, "fullname")
+
+
+def numbers_of(connection: Connection, table: Table, wanted: Mapping[str, object], column: str) -> dict[str, int]:
     """The numbers of contents by their digests; what is not there yet is stored."""
     found: dict[str, int] = {}
     digests = sorted(wanted)  # in one order everywhere: two writers would wait for each other's rows for ever
-    for some in _chunks(digests):
+    for some in chunks(digests):
         query = select(table.c.sha256, table.c.no).where(table.c.sha256.in_(some))
         found |= {row.sha256: row.no for row in connection.execute(query)}
     new = [digest for digest in digests if digest not in found]
-    for some in _chunks(new):
+    for some in chunks(new):
         rows = [{"sha256": digest, column: wanted[digest]} for digest in some]
-        connection.execute(_or_nothing(connection, table), rows)
+        connection.execute(or_nothing(connection, table), rows)
         query = select(table.c.sha256, table.c.no).where(table.c.sha256.in_(some))
         found |= {row.sha256: row.no for row in connection.execute(query)}
     return found
 
 
-def _chunks(values: Sequence[str]) -> list[Sequence[str]]:
+def chunks(values: Sequence[_T]) -> list[Sequence[_T]]:
+    """The same in portions that a statement takes."""
     return [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
 
 
-def _or_nothing(connection: Connection, table: Table) -> Any:
+def or_nothing(connection: Connection, table: Table) -> Any:
+    """An insert that passes over what is there already."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return dialect.insert(table).on_conflict_do_nothing()

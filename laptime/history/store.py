@@ -1,4 +1,4 @@
-"""One history: runs go in whole, and come out as runs, lists and series.
+"""One history: runs go in whole, and come out as runs, lists and series; so do gates.
 
     store = Store(".benchmarks/history.db", directory, create=True)
     store.append(from_json(document))
@@ -14,8 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from laptime.history import _engine, _read, _url, _write
-from laptime.history._model import Entry, Filter, Fingerprint, Point, Run
+from laptime.history import _engine, _gates, _read, _url, _write
+from laptime.history._model import Entry, Filter, Fingerprint, Gate, GateEntry, Point, Run
+from laptime.history._proper import proper
 
 _LOADED_AT_ONCE = 50
 
@@ -64,7 +65,7 @@ class Store:
             return _read.numbers(connection, which or Filter())
 
     def names(self, part: str | None = None) -> list[str]:
-        """The benchmarks whose name contains a text, sorted."""
+        """The benchmarks of runs whose name contains a text, sorted."""
         with _engine.reading(self._engine, self.name) as connection:
             return _read.names(connection, part)
 
@@ -102,3 +103,37 @@ class Store:
         """Inputs by the numbers that points have."""
         with _engine.reading(self._engine, self.name) as connection:
             return _read.contents(connection, set(nos))
+
+    def append_gate(self, gate: Gate) -> bool:
+        """Store a gate, in one transaction; False, and nothing is changed, where it is there already.
+
+        What is no gate (see `Gate`) is refused before the store is asked: the message names what of it is wrong.
+        """
+        checked = proper(gate)
+        with _engine.writing(self._engine, self.name) as connection:
+            return _gates.insert(connection, checked)
+
+    def gates(self, which: Filter | None = None, *, limit: int | None = None, skip: int = 0) -> list[GateEntry]:
+        """Gates as a list shows them, the newest first."""
+        with _engine.reading(self._engine, self.name) as connection:
+            return _gates.entries(connection, which or Filter(), limit, skip)
+
+    def gate_numbers(self, which: Filter | None = None) -> list[int]:
+        """The numbers of gates in this store, the newest first."""
+        with _engine.reading(self._engine, self.name) as connection:
+            return _gates.numbers(connection, which or Filter())
+
+    def gate_ids(self) -> dict[str, int]:
+        """The number of every gate, by its id."""
+        with _engine.reading(self._engine, self.name) as connection:
+            return _gates.ids(connection)
+
+    def load_gates(self, nos: Sequence[int]) -> list[Gate]:
+        """Whole gates, in the order asked for."""
+        with _engine.reading(self._engine, self.name) as connection:
+            return _gates.load(connection, nos)
+
+    def each_gate(self, nos: Sequence[int]) -> Iterator[Gate]:
+        """The same one after the other, for more than memory holds."""
+        for start in range(0, len(nos), _LOADED_AT_ONCE):
+            yield from self.load_gates(nos[start : start + _LOADED_AT_ONCE])

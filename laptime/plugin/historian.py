@@ -28,6 +28,7 @@ from laptime.history import (
     differences,
     from_json,
     inputs_differences,
+    inputs_of,
     select,
     shown_text,
     to_json,
@@ -244,18 +245,17 @@ class Referee:
         """Before pytest-benchmark compares."""
         session = benchmark_session(self._config)
         if session is not None and session.compared_mapping:
-            for bench in list(session.benchmarks):
+            for bench in filter(None, list(session.benchmarks)):  # one that failed has nothing to tell
                 self._judge(session, bench)
         return (yield)
 
     def _judge(self, session: Any, bench: Any) -> None:
-        now = from_json(as_written({"benchmarks": [bench.as_dict()], "datetime": "2000-01-01"})).results[0]
+        now = inputs_of(as_written(bench.as_dict()))
         for mapping in session.compared_mapping.values():
             stored = mapping.get(bench.fullname)
             if stored is None:
                 continue
-            before = from_json({"benchmarks": [stored], "datetime": "2000-01-01"}).results[0]
-            found = inputs_differences(before.inputs, now.inputs)
+            found = inputs_differences(inputs_of(stored), now)
             if found:
                 del mapping[bench.fullname]
                 told = _told(found)

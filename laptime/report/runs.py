@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from laptime.git import Commit
 from laptime.history import Entry, Fingerprint
 from laptime.report.comparison import escaped, fingerprint_line
 from laptime.report.console import plain, printed
@@ -43,14 +44,18 @@ def as_json(entries: Sequence[Entry], known: Mapping[int, Fingerprint]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
+def short(commit: Commit) -> str:
+    """``8f14e45fce``, with a plus where there were changes."""
+    return (commit.id or "–")[:_SHORT] + ("+" if commit.dirty else "")
+
+
 def _cells(entry: Entry, known: Mapping[int, Fingerprint]) -> tuple[str, ...]:
-    commit = (entry.commit.id or "–")[:_SHORT] + ("+" if entry.commit.dirty else "")
     counted = f"{entry.timed}" + (f", {entry.failed} not timed" if entry.failed else "")
     counted += "" if entry.complete else ", cut short"
     return (
         entry.id[:_SHORT],
         f"{entry.at:%Y-%m-%d %H:%M}",
-        commit,
+        short(entry.commit),
         entry.commit.branch or "–",
         counted,
         entry.label or "",

@@ -1,0 +1,144 @@
+"""What the tests of stores share: stores to open, errors to expect, and processes that are killed in the middle."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import Engine, event
+
+from benchmarks.budgets.postgres import PASSWORD
+from laptime.history import HistoryError
+from laptime.history.store import Store
+from tests.support import HANG_LIMIT_S
+
+ROOT = Path(__file__).parent.parent
+HERE = Path("/")
+"""Where relative names would be: no test has one."""
+FORKED = "import sys; from tests import store_support; store_support.forked(*sys.argv[1:])"
+NAMES = {
+    "unicode": "tests/test_ü.py::test_日本[🦆]",
+    "right to left": "test_x[עברית]",
+    "nul": "test_x[a\0b]",
+    "half a surrogate pair": "test_x[\udce9]",
+    "newline": "test_x[\n]",
+    "long": "n" * 10_000,
+    "quotes": "test_x['\"`]",
+    "wildcards": "test_x[100%_]",
+    "sql": "'; DROP TABLE laptime_runs; --",
+    "parameters": "test_x[:name ? %s %(name)s {name}]",
+    "backslash": "test_x[\\x00 \\ /]",
+    "space": " ",
+}
+
+
+def opened(url: str) -> Store:
+    """The store, made where there is none."""
+    return Store(url, HERE, create=True)
+
+
+def database_of(url: str) -> str:
+    """The name of the database in a URL of `benchmarks.budgets.postgres`."""
+    return url.rpartition("@/")[2].partition("?")[0]
+
+
+def chained(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what it was caused by, and what was being handled."""
+    while error is not None:
+        yield error
+        if error.__cause__ is not None and error.__cause__ is not error.__context__:
+            yield from chained(error.__cause__)
+        error = error.__context__
+
+
+@contextmanager
+def refused(*words: str) -> Iterator[None]:
+    """What is done here raises a `HistoryError` with these words, and no password anywhere."""
+    with pytest.raises(HistoryError) as caught:
+        yield
+    assert [] == [word for word in words if word not in str(caught.value)], str(caught.value)
+    told = [text for one in chained(caught.value) for text in (str(one), repr(one))]
+    told += traceback.format_exception(caught.value)
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD), "w%rd", "w%25rd"):
+        assert [] == [line for line in told if secret in line]
+
+
+def in_processes(module: str, work: str, count: int, *arguments: str) -> list[Any]:
+    """Run a function of a module of tests in so many processes, which begin it at one moment; what they give."""
+    command = (sys.executable, "-c", FORKED, module, work, str(count), *arguments)
+    child = subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        output, errors = child.communicate(timeout=2 * HANG_LIMIT_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    assert (0, "") == (child.returncode, errors)
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def forked(module: str, work: str, count: str, *arguments: str) -> None:
+    """The other side of `in_processes`: forks before there are threads, and once everything is imported."""
+    function = getattr(importlib.import_module(f"tests.{module}"), work)
+    waiting, go = os.pipe()
+    children = []
+    for number in range(int(count)):
+        child = os.fork()
+        if not child:
+            os.close(go)
+            os.read(waiting, 1)  # comes back when nobody can write any more
+            status = 1
+            try:
+                os.write(1, json.dumps(function(number, *arguments)).encode() + b"\n")
+                status = 0
+            except BaseException:  # noqa: BLE001
+                os.write(2, traceback.format_exc().encode())
+            os._exit(status)
+        children.append(child)
+    os.close(go)
+    ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    sys.exit(max(map(abs, ended)))
+
+
+def at_statement(number: int, signal_number: int, work: Any) -> int:
+    """Start a process that sends itself a signal before its n-th statement; how it ended, or what stopped it.
+
+    The commit counts as a statement.
+    """
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            counter = itertools.count()
+
+            def count(*_: Any) -> None:
+                if next(counter) == number:
+                    os.kill(os.getpid(), signal_number)
+
+            event.listen(Engine, "before_cursor_execute", count)
+            event.listen(Engine, "commit", count)
+            work()
+            status = 0
+        except BaseException:  # noqa: BLE001
+            os.write(2, traceback.format_exc().encode())
+        os._exit(status)
+    return child
+
+
+def ended(child: int) -> int:
+    """How a process ended: its exit code, or minus the signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
