@@ -17,9 +17,11 @@ from laptime import project
 from laptime.cli import _store
 from laptime.cli._codes import CANNOT, OK
 from laptime.cli._terminal import Stages, color, width
+from laptime.history import HistoryError, scrub
 
 if TYPE_CHECKING:
     from laptime.gate.session import Plan, Request, Session
+    from laptime.history import Gate
 
 _SELF_TEST_BLOCKS = 12
 
@@ -69,6 +71,7 @@ def _duration(text: str) -> float:
 
 
 def _gate(options: argparse.Namespace) -> int:
+    from laptime.gate.record import record
     from laptime.gate.session import Session
     from laptime.report import gate
 
@@ -77,8 +80,24 @@ def _gate(options: argparse.Namespace) -> int:
         report = session.run()
     if request.self_test:
         return _noise(session, request)
+    code = report.code(strict=options.strict)
     print(gate.terminal(report, partial(gate.alone, request.base, request.head), width=width(), color=color()), end="")
-    return report.code(strict=options.strict)
+    if not options.no_history:
+        _keep(options, record(session, request, report, code))
+    return code
+
+
+def _keep(options: argparse.Namespace, gate: Gate) -> None:
+    """Store what was said; a verdict that can't be stored is a verdict all the same."""
+    try:
+        store, root = _store.open_store(options, create=True)
+        store.append_gate(gate)
+    except HistoryError as error:
+        _store.say(f"the result was not stored: {scrub(str(error))}")
+        return
+    name = Path(store.name)
+    shown = name.relative_to(root) if name.is_relative_to(root) else name
+    _store.say(f"stored as {gate.id[:10]} in {shown}: `laptime history --gates` lists what was said before")
 
 
 def _noise(session: Session, request: Request) -> int:

@@ -144,6 +144,8 @@ class Session:
         self._before_s = 0.0
         self._trial = Trial({})
         self._server: ReplayServer | None = None
+        self.modules: frozenset[str] = frozenset()
+        """What both sides have loaded, once they have run."""
 
     def __enter__(self) -> Self:
         self.begun = time.time()
@@ -185,6 +187,11 @@ class Session:
         self._trees.fill(self.base, self.head)
         self._listener.step()
         self._ignored = git.ignored(toplevel) if request.head is None else []
+
+    @property
+    def project(self) -> Path:
+        """The project's root, in the working tree."""
+        return self._where.toplevel / self._where.project
 
     def _untracked(self) -> list[str]:
         toplevel = self._where.toplevel
@@ -566,6 +573,7 @@ class Session:
             wrong = proof.complaint(side, other, self._where.toplevel, harness, provided)
             if wrong:
                 raise GateError(wrong)
+        self.modules = frozenset((*base, *head))
 
     # how long, and what came of it
 

@@ -1,0 +1,66 @@
+"""A gate as the history keeps it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+from math import isfinite
+
+from laptime import libraries, machine
+from laptime.gate.session import Request, Session
+from laptime.gate.verdicts import Report, Row
+from laptime.history import Fingerprint, Gate, GateResult
+
+
+def record(session: Session, request: Request, report: Report, code: int) -> Gate:
+    """What the history stores of a session that ended; `code` is its exit code."""
+    names = libraries.installed(session.project)
+    loaded = tuple(libraries.loaded(names, session.modules))
+    return Gate(
+        id=uuid.uuid4().hex,
+        at=datetime.fromtimestamp(session.begun, UTC),
+        seconds=report.seconds,
+        base=session.base.commit,
+        head=session.head.commit,
+        fingerprint=Fingerprint(machine.machine(), machine.interpreter(), names, loaded),
+        host=machine.host(),
+        code=code,
+        complete=not (report.interrupted or report.stopped),
+        document={
+            "base": request.base,
+            "head": request.head,
+            "arguments": [*request.settings.arguments, *request.arguments],
+            "pin": request.pin,
+            "rules": asdict(request.settings.rules),
+            "named_rules": {name: asdict(rules) for name, rules in request.settings.named.items()},
+            "max_time_s": request.settings.max_time_s,
+            "blocks": report.blocks,
+            "void": report.void,
+            "stopped": report.stopped,
+            "remarks": list(report.remarks),
+            "skipped": list(report.skipped),
+        },
+        results=tuple(map(_result, report.rows)),
+    )
+
+
+def _result(row: Row) -> GateResult:
+    finding = row.finding
+    if finding is None:
+        return GateResult(row.benchmark, row.metric, row.verdict, note=row.note)
+    return GateResult(
+        row.benchmark,
+        row.metric,
+        row.verdict,
+        ratio=_finite(finding.ratio),
+        low=_finite(finding.low),
+        high=_finite(finding.high),
+        blocks=finding.blocks,
+        confirmed=finding.confirmed,
+        note=row.note,
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
