@@ -18,7 +18,7 @@ TARGET_S, LEAST_S = 0.007, 0.005
 """Rounds take so long, where the work is shorter: much shorter ones are noise, longer ones let the machine drift."""
 BLOCK_S, FEWEST_PAIRS, MOST_PAIRS = 0.7, 8, 48
 _MOST_ITERATIONS, _MOST_REPEATS = 10_000_000, 64
-CANARY_PAIRS = 12
+CANARY_PAIRS = 8
 SET_UP_LIMIT_S = 120.0
 _LOOK_S = 0.25
 

@@ -9,6 +9,7 @@ from math import isfinite
 
 from laptime import libraries, machine
 from laptime.gate.session import Request, Session
+from laptime.gate.trial import CERTAIN
 from laptime.gate.verdicts import Report, Row
 from laptime.history import Fingerprint, Gate, GateResult
 
@@ -26,7 +27,7 @@ def record(session: Session, request: Request, report: Report, code: int) -> Gat
         fingerprint=Fingerprint(machine.machine(), machine.interpreter(), names, loaded),
         host=machine.host(),
         code=code,
-        complete=not (report.interrupted or report.stopped),
+        complete=not report.interrupted and report.stopped in (None, CERTAIN),
         document={
             "base": request.base,
             "head": request.head,

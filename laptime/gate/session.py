@@ -196,7 +196,7 @@ class Session:
     def _untracked(self) -> list[str]:
         toplevel = self._where.toplevel
         assert self.head.commit.id is not None
-        return sorted(set(git.files(toplevel)) - set(git.tracked(toplevel, self.head.commit.id)))
+        return sorted(set(trees.files(toplevel)) - set(git.tracked(toplevel, self.head.commit.id)))
 
     # the parts, in order
 

@@ -23,6 +23,7 @@ from laptime.git import Commit, GitError
 
 SETTINGS_FILES = ("pyproject.toml", "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
 _CONFTEST = "conftest.py"
+_LEFT_BEHIND = ".benchmarks/"
 _ALWAYS = ("benchmarks", "cassettes")
 _TESTS = re.compile(r"(^|/)(tests?|testing|bench\w*|perf\w*)(/|$)")
 
@@ -127,7 +128,7 @@ class Trees:
         toplevel = self._where.toplevel
         try:
             if revision.name is None:
-                copy(toplevel, tree, git.files(toplevel))
+                copy(toplevel, tree, files(toplevel))
             else:
                 assert revision.commit.id is not None
                 git.check_out(toplevel, revision.commit.id, tree, self.root / "index")
@@ -183,6 +184,11 @@ def harness_paths(head: Path, base: Path, testpaths: Sequence[str], benchmark_fi
     # a package may be named in testpaths too, for the tests inside it: it is not the harness
     tests = {name.rstrip("/") for name in testpaths if _TESTS.search(name) and not Path(name).is_absolute()}
     return tuple(sorted({*_ALWAYS, *tests, *SETTINGS_FILES, *conftests, *benchmark_files}))
+
+
+def files(toplevel: Path) -> list[str]:
+    """What of the working tree takes part: all but what git ignores, and what benchmarks leave behind."""
+    return [name for name in git.files(toplevel) if not name.startswith(_LEFT_BEHIND)]
 
 
 def copy(source: Path, target: Path, names: Iterable[str]) -> None:

@@ -29,6 +29,8 @@ REGRESSED, IMPROVED, UNCHANGED, UNRESOLVED = "regressed", "improved", "unchanged
 NEW, MISSING, BROKEN = "new", "missing", "broken"
 VERDICTS = (BROKEN, MISSING, REGRESSED, UNRESOLVED, IMPROVED, UNCHANGED, NEW)
 """The worst first."""
+CERTAIN = "a regression was certain"
+"""Why a trial stopped that had said what it was asked."""
 FAILING = frozenset({BROKEN, MISSING, REGRESSED})
 
 
@@ -258,7 +260,7 @@ class Trial:
         self._stage = None
         if any(one.slower for one in self._convicted) and not self._to_the_end:
             if self._looks[1:]:
-                self.stopped = "a regression was certain"
+                self.stopped = CERTAIN
             self._looks = []
             return
         self._next_look()

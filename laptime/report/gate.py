@@ -12,6 +12,7 @@ from rich.text import Text
 from laptime.gate.noise import Noise
 from laptime.gate.trial import (
     BROKEN,
+    CERTAIN,
     FAILING,
     IMPROVED,
     MISSING,
@@ -159,7 +160,7 @@ def summary(report: Report) -> list[str]:
 
 
 def _how_to_go_on(report: Report) -> str:
-    if "regression" in (report.stopped or ""):
+    if report.stopped == CERTAIN:
         return "; --complete judges the others to the end"
     return "; --max-time gives it more"
 

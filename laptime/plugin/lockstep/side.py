@@ -23,8 +23,8 @@ from laptime.plugin.lockstep import fixture
 from laptime.plugin.lockstep.replay import SharedReplay
 from laptime.replay import ReplayDied
 
-_CANARY_LOOPS = 100_000
-"""About 5 ms of pure Python."""
+_CANARY_LOOPS = 80_000
+"""About 4 ms of pure Python."""
 
 
 def main(text: str) -> int:
