@@ -18,7 +18,7 @@ from laptime.gate.reaper import Reaper, kill
 BASE, HEAD = "BASE", "HEAD"
 _START = (
     "import sys; sys.path[0] = {here!r}; from laptime.plugin.lockstep.side import main; sys.path.pop(0); "
-    "sys.exit(main(sys.argv[1]))"
+    "main(sys.argv[1])"
 )
 """laptime comes from where the gate itself runs, whatever a side's tree holds under that name."""
 _LAPTIME = str(Path(__file__).parents[2])

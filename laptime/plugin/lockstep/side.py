@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import socket
@@ -11,11 +12,11 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from laptime.gate.channel import Assignment, Channel
+from laptime.gate.channel import Assignment, Channel, Closed
 from laptime.memory import MemorySampler
 from laptime.plugin import GATE_MARK, RESOURCES
 from laptime.plugin.benchmarks import benchmark_session, is_benchmark
@@ -27,8 +28,8 @@ _CANARY_LOOPS = 80_000
 """About 4 ms of pure Python."""
 
 
-def main(text: str) -> int:
-    """Run pytest as the gate wants it; the result is its exit code."""
+def main(text: str) -> NoReturn:
+    """Run pytest as the gate wants it, and end with its exit code."""
     assignment = Assignment.loads(text)
     if assignment.at_first is not None:
         os.sched_setaffinity(0, assignment.at_first)
@@ -37,20 +38,25 @@ def main(text: str) -> int:
         if root in sys.path:
             sys.path.remove(root)
         sys.path.insert(0, root)
-    lockstep = Lockstep(channel, assignment.benchmarks, assignment.cpus)
+    lockstep = Lockstep(channel, assignment)
     code = int(pytest.main(list(assignment.arguments), plugins=[lockstep]))
     sys.stdout.flush()
-    channel.send(say="ended", code=code)
-    return code
+    with suppress(Closed):  # nobody waits for it
+        channel.send(say="ended", code=code)
+    # what was registered to be done at the end is done; taking the interpreter apart takes 0.2 s more of each block
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 class Lockstep:
     """The hooks, and the conversation with the gate."""
 
-    def __init__(self, channel: Channel, wanted: tuple[str, ...] | None, cpus: tuple[int, ...] | None) -> None:
+    def __init__(self, channel: Channel, assignment: Assignment) -> None:
         self._channel = channel
-        self._cpus = cpus
-        self._wanted = wanted
+        self._assignment = assignment
+        self._wanted = assignment.benchmarks
         self._conflicts: list[str] = []
         self._errors: list[tuple[str, str]] = []
         self._items: list[pytest.Item] = []
@@ -106,13 +112,21 @@ class Lockstep:
         if self._wanted is None or self._conflicts:
             session.items.clear()
         else:
-            pin(self._cpus)
+            pin(self._assignment.cpus)
             self._serve({"go"})
         result = yield
         if self._wanted is not None:
             self._channel.send(say="done", modules=loaded())
             self._serve({"quit"})
+            pin(self._assignment.at_first)
+            self._forget(session.config)
         return result
+
+    def _forget(self, config: pytest.Config) -> None:
+        """No table of what was timed in turns, and none of the work that goes with it."""
+        timed = benchmark_session(config)
+        if timed is not None:
+            timed.benchmarks.clear()
 
     def _described(self, item: pytest.Item) -> dict[str, Any]:
         mark = item.get_closest_marker(GATE_MARK)
