@@ -25,7 +25,8 @@ DOCUMENTS = [
     "cassettes/README.md",
     *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
 ]
-WALKS = ("docs/replay.md", "docs/history.md")
+WALKS = ("docs/replay.md", "docs/history.md", "docs/gate.md")
+GATE = "laptime gate"
 HISTORY = ("laptime history", "laptime compare", "laptime changes")
 MAIN_JOB = "pytest --benchmark-only --tier smoke"
 LIMIT_S = 300
@@ -57,6 +58,7 @@ RUNNABLE = [
     for command in commands(document)
     if document not in WALKS  # their commands follow from each other, in a project of their own
     if not command.startswith(HISTORY)  # these need runs
+    if not command.startswith(GATE)  # these need the machine to themselves
     if command != MAIN_JOB  # the test of it has the machine to itself
     if not command.startswith(INSTALLS) and not command.endswith("&")
 ]
@@ -189,16 +191,62 @@ def test_the_walk_through_the_history_works(tmp_path: Path) -> None:
     assert ["parcel.py", "test_parcel.py"] == [name for name, _ in files]
     for name, source in files:
         (tmp_path / name).write_text(source)
-    person = "export GIT_AUTHOR_NAME=nobody GIT_AUTHOR_EMAIL=@ GIT_COMMITTER_NAME=nobody GIT_COMMITTER_EMAIL=@; "
     said = {}
     for command in commands("docs/history.md"):
-        done = run(person + command, tmp_path, options=QUIET)
+        done = run(PERSON + command, tmp_path, options=QUIET)
         assert 0 == done.returncode, done.stdout + done.stderr
         said[command] = done.stdout + done.stderr
     assert re.search(r"\(5 runs\) → \w{10} \(5 runs\)", said["laptime compare HEAD~1"])
     assert re.search(r"^test_deliver .* slower *$", said["laptime compare HEAD~1"], re.M)
     assert "slower, says exit code 1" in next(text for command, text in said.items() if "--fail-on" in command)
     assert "0 runs added, 1 there already" in said["laptime import run.json"]
+
+
+PERSON = "export GIT_AUTHOR_NAME=nobody GIT_AUTHOR_EMAIL=@ GIT_COMMITTER_NAME=nobody GIT_COMMITTER_EMAIL=@; "
+
+
+@pytest.mark.serial
+def test_the_walk_through_the_gate_works(tmp_path: Path) -> None:
+    """Every command of docs/gate.md, in the project that it shows; each group ends with the exit code it says."""
+    text = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    for name, source in re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", text, re.M | re.S):
+        (tmp_path / name).write_text(source)
+    groups = re.findall(r"^(?:<!-- exit: (\d) -->\n)?```console\n(.*?)^```$", text, re.M | re.S)
+    assert ["", "1", "0"] == [code for code, _ in groups]
+    said = []
+    for code, block in groups:
+        for command in (line.removeprefix("$ ") for line in block.splitlines()):
+            done = run(PERSON + command, tmp_path, options=QUIET)
+            expected = int(code or 0) if command.startswith("laptime gate") else 0
+            assert expected == done.returncode, done.stdout + done.stderr
+            said.append(done.stdout)
+    slower, same, listed = said[2], said[4], said[5]
+    assert re.search(r"^test_parcel.py::test_deliver  wall  regressed  \+\d", slower, re.M)
+    assert "laptime gate HEAD -- test_parcel.py::test_deliver" in slower
+    assert "1 unchanged" in same
+    assert "1 regressed" in listed
+    assert "1 unchanged" in listed
+
+
+@pytest.mark.serial
+def test_the_readmes_gates_work(copy: Path) -> None:
+    """On this suite: a comment became slower by nothing, and the machine's noise is told."""
+    shutil.copy(ROOT / ".gitignore", copy)
+    for command in (
+        "git init --quiet",
+        "git add .",
+        "git commit --quiet -m one",
+        "echo '# end' >> workloads/primes.py",
+    ):
+        assert 0 == run(PERSON + command, copy).returncode
+    assert 0 == run(PERSON + "git commit --quiet --all -m two", copy).returncode
+    found = [command for command in commands("README.md") if command.startswith(GATE)]
+    assert 2 == len(found)
+    gated, tested = (run(command, copy, options=QUIET) for command in found)
+    assert 0 == gated.returncode, gated.stdout + gated.stderr
+    assert "1 unchanged" in gated.stdout
+    assert 0 == tested.returncode, tested.stdout + tested.stderr
+    assert "found in 2 min" in " ".join(tested.stdout.split())
 
 
 def answers(port: int) -> None:

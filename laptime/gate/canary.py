@@ -40,4 +40,4 @@ class Canaries:
     @property
     def are_too_many(self) -> bool:
         """Whether so many blocks are void that the machine is not fit."""
-        return self.void > max(3, self.blocks / 4)
+        return self.void > max(5, self.blocks / 3)

@@ -18,7 +18,7 @@ TARGET_S, LEAST_S = 0.007, 0.005
 """Rounds take so long, where the work is shorter: much shorter ones are noise, longer ones let the machine drift."""
 BLOCK_S, FEWEST_PAIRS, MOST_PAIRS = 0.7, 8, 48
 _MOST_ITERATIONS, _MOST_REPEATS = 10_000_000, 64
-CANARY_PAIRS = 8
+CANARY_PAIRS = 12
 SET_UP_LIMIT_S = 120.0
 _LOOK_S = 0.25
 
@@ -97,6 +97,7 @@ class Pair:
         self._sides = (base, head)
         self._ask = ask
         self._limit_s = round_limit_s
+        # whoever comes first in anything: neither side has an advantage of its name
         self._order = self._sides if base_begins else (head, base)
         self._heard: dict[Side, deque[dict[str, Any]]] = {side: deque() for side in self._sides}
 
@@ -153,7 +154,7 @@ class Pair:
 
     def begin(self) -> None:
         """Let both sides run their tests."""
-        for side in self._sides:
+        for side in self._order:
             side.release()
             side.send(do="go")
 
@@ -166,9 +167,9 @@ class Pair:
         Raises `SideFailed`.
         """
         outcome = Outcome()
-        asked = {side: self._arrive(side, name, outcome) for side in self._sides}
+        asked = {side: self._arrive(side, name, outcome) for side in self._order}
         if None in asked.values():
-            self._finish(name, outcome, [side for side in self._sides if asked[side] is not None])
+            self._finish(name, outcome, [side for side in self._order if asked[side] is not None])
             return outcome, pace or Pace(1, 1, FEWEST_PAIRS)
         iterations = [said["iterations"] for said in asked.values() if said is not None]
         try:
@@ -178,14 +179,14 @@ class Pair:
             wanted = found if pairs is None else Pace(found.iterations, found.repeats, pairs)
             measured = self._alternate(wanted)
             if memory:
-                peaks = {side: self._memory(side, found) for side in self._sides}
+                peaks = {side: self._memory(side, found) for side in self._order}
                 measured = Measured(measured.base, measured.head, peaks[self.base], peaks[self.head])
         except _Left as left:
             others = [side for side in self._sides if side is not left.side]
             _note(outcome, base=left.side is self.base, said=left.said)
             self._finish(name, outcome, others)
             return outcome, pace or Pace(1, 1, FEWEST_PAIRS)
-        self._finish(name, outcome, list(self._sides))
+        self._finish(name, outcome, self._order)
         if outcome.base == outcome.head == ("passed", ""):
             outcome.measured = measured
         return outcome, found

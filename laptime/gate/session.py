@@ -512,15 +512,14 @@ class Session:
         seed = self._random.randrange(2**32)
         keep_off(cpus, [os.getpid(), *([self._server.pid] if self._server else [])])
         with ExitStack() as stack:
-            sides = []
-            for label, tree, names, at_first in (
-                (BASE, self._trees.own if own else self._trees.base, base, cpus.starts[0]),
-                (HEAD, self._trees.head, head, cpus.starts[1]),
-            ):
-                sides.append(self._side(label, tree, names, (cpus.sides, at_first), seed))
-                stack.callback(sides[-1].kill)
-            begins = self._random.random() < 0.5
-            yield Pair(sides[0], sides[1], self._ask, self._settings.round_limit_s, base_begins=begins)
+            wanted = [(BASE, self._trees.own if own else self._trees.base, base), (HEAD, self._trees.head, head)]
+            self._random.shuffle(wanted)
+            sides: dict[str, Side] = {}
+            for (label, tree, names), at_first in zip(wanted, cpus.starts, strict=True):
+                sides[label] = self._side(label, tree, names, (cpus.sides, at_first), seed)
+                stack.callback(sides[label].kill)
+            begins = wanted[0][0] == BASE
+            yield Pair(sides[BASE], sides[HEAD], self._ask, self._settings.round_limit_s, base_begins=begins)
 
     def _side(self, label: str, tree: Path, names: tuple[str, ...] | None, cpus: tuple[Set, Set], seed: int) -> Side:
         where = self._trees

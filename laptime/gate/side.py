@@ -25,7 +25,7 @@ _LAPTIME = str(Path(__file__).parents[2])
 _NOT_PASSED_ON = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "COV_CORE_SOURCE", "COVERAGE_PROCESS_START")
 """With one cache for both sides, a side would load what was compiled for the other in the same place."""
 _TAIL = 4000
-_POLL_S = 0.25
+_MESSAGE_LIMIT_S = 30.0
 
 
 class SideFailed(Exception):
@@ -88,7 +88,7 @@ class Side:
     def receive(self) -> dict[str, Any]:
         """What it says, once there is something to read. Raises `SideDied`."""
         try:
-            return self.channel.receive(_POLL_S)
+            return self.channel.receive(_MESSAGE_LIMIT_S)
         except Closed:
             raise self.died("ended") from None
         except TimedOut:
