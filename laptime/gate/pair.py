@@ -111,7 +111,7 @@ class Pair:
         give_up_at = time.monotonic() + limit_s
         while not self._heard[side]:
             if time.monotonic() > give_up_at:
-                raise SideHung(side.label, f"hung: nothing was heard of it for {limit_s:g} s" + side.tail())
+                raise SideHung(side.label, f"{side.tail()}it hung: nothing was heard of it for {limit_s:g} s")
             ready = [one.channel for one in self._sides if one.channel.has_line]
             ready = ready or select.select([one.channel for one in self._sides], [], [], _LOOK_S)[0]
             if not ready and not side.is_running:

@@ -115,13 +115,13 @@ class Side:
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(1.0)
             how += f" (killed by {signal.Signals(-code).name})" if code < 0 else f" (exit code {code})"
-        return SideDied(self.label, how + self.tail())
+        return SideDied(self.label, f"{self.tail()}its process {how}")
 
     def tail(self) -> str:
-        """The end of what it wrote, on lines of their own; nothing if it wrote nothing."""
+        """The end of what it wrote, as lines; nothing if it wrote nothing."""
         with suppress(OSError):
             text = self._log.read_bytes()[-_TAIL:].decode(errors="replace").strip()
-            return f":\n{text}" if text else ""
+            return f"{text}\n" if text else ""
         return ""
 
     def end(self, limit_s: float = 5.0) -> None:

@@ -105,6 +105,22 @@ def _commit(toplevel: Path, name: str) -> Commit | None:
         raise GateError(f"{name}: {error}") from error
 
 
+def untracked(toplevel: Path, head: Revision) -> list[str]:
+    """What the working tree has, and its commit has not."""
+    assert head.commit.id is not None
+    return sorted(set(files(toplevel)) - set(git.tracked(toplevel, head.commit.id)))
+
+
+def importable(roots: Iterable[Path], harness: Sequence[Path]) -> set[str]:
+    """The top-level packages and modules in some directories, less the harness."""
+    return {
+        path.stem
+        for root in roots
+        for path in root.iterdir()
+        if path not in harness and (path.suffix == ".py" or (path / "__init__.py").is_file())
+    }
+
+
 class Trees:
     """The directories ``a`` and ``b``, one of which is BASE's, and ``c``, which is BASE's with BASE's own harness.
 

@@ -291,12 +291,12 @@ class Trial:
 
     def findings(self) -> list[Finding]:
         """By benchmark and metric, in the order of the benchmarks; what is broken is left out."""
-        return [
-            self._finding(name, metric)
-            for name in self._rules
-            for metric in METRICS
-            if metric in self._screened[name] and (name, metric) not in self._unjudged
-        ]
+        return [self._finding(name, metric) for name in self._rules for metric in self._judged(name)]
+
+    def _judged(self, name: str) -> list[str]:
+        """By which metrics; by wall time where there was no time for a single block."""
+        found = self._screened[name]
+        return [metric for metric in METRICS if metric in found and (name, metric) not in self._unjudged] or [WALL]
 
     @property
     def unjudged(self) -> Mapping[tuple[str, str], str]:
@@ -305,7 +305,7 @@ class Trial:
 
     def _finding(self, name: str, metric: str) -> Finding:
         key = (name, metric)
-        screened, confirmed = self._screened[name][metric], self._confirmed.get(key, [])
+        screened, confirmed = self._screened[name].get(metric, []), self._confirmed.get(key, [])
         judged = confirmed or screened
         found = signed_rank.interval(judged, _CONFIDENCE)
         verdict, note = self._verdict(name, metric, judged)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from laptime.gate.pair import Measured, Pace
-from laptime.gate.trial import BROKEN, CPU, FAILING, IMPROVED, MISSING, UNRESOLVED, VERDICTS, WALL, Finding, Trial
+from laptime.gate.pair import Measured, Outcome, Pace
+from laptime.gate.trial import BROKEN, CPU, FAILING, MISSING, NEW, UNRESOLVED, VERDICTS, WALL, Finding, Trial
 
 PASS, FAIL, CANNOT = 0, 1, 2
+_NOT_RUN = ("failed", "did not run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +161,24 @@ def typical(costs: Sequence[tuple[Cost, Cost]]) -> tuple[Cost, Cost]:
     return one(0), one(1)
 
 
-__all__ = ["BROKEN", "IMPROVED", "MISSING", "Cost", "Report", "Row", "Trouble", "cost", "ordered", "rows", "typical"]
+def trouble(outcome: Outcome) -> Trouble | None:
+    """What forbids to judge a benchmark; None where nothing does, or both sides skip it."""
+    base, head = outcome.base or _NOT_RUN, outcome.head or _NOT_RUN
+    for label, (kind, message) in (("BASE", base), ("HEAD", head)):
+        if kind == "failed":
+            return Trouble(BROKEN, f"{label}: {message}")
+    if base[0] == head[0] == "skipped":
+        return None
+    if head[0] == "skipped":
+        return Trouble(MISSING, f"HEAD skips it: {last_line(head[1])}")
+    if base[0] == "skipped":
+        return Trouble(NEW, f"BASE skips it: {last_line(base[1])}")
+    if outcome.measured is None:
+        return Trouble(BROKEN, "it does not call its `benchmark` fixture, so there is nothing to time")
+    return None
+
+
+def last_line(text: str) -> str:
+    """Of a traceback what went wrong."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1].removeprefix("E").strip() if lines else "no reason given"

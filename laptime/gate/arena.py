@@ -1,0 +1,128 @@
+"""Where sides run: their trees, the CPUs, the one replay server, and what ends all of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+from laptime.gate._errors import GateError
+from laptime.gate.channel import Assignment
+from laptime.gate.cpus import Cpus, Pinning, keep_off
+from laptime.gate.imports import roots
+from laptime.gate.pair import Pair
+from laptime.gate.reaper import Reaper
+from laptime.gate.side import BASE, HEAD, Side
+from laptime.gate.trees import Place, Trees
+from laptime.replay import ReplayDied, ReplayServer
+
+_ALWAYS = (
+    *("-p", "no:cacheprovider", "--benchmark-enable", "--no-history", "--continue-on-collection-errors"),
+    *("--maxfail=0", "--color=no", "-q"),
+)
+"""A side leaves nothing, and runs to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a pair is to run; None: only say what there is.
+
+    base, head  node ids, in order
+    own         BASE with the harness that it had itself
+    """
+
+    base: tuple[str, ...] | None = None
+    head: tuple[str, ...] | None = None
+    own: bool = False
+
+
+class Arena:
+    """A context manager that leaves no process, directory or server behind."""
+
+    def __init__(self, where: Place, pinning: Pinning, arguments: Sequence[str], round_limit_s: float) -> None:
+        """`arguments` are for pytest."""
+        self._where = where
+        self._pinning = pinning
+        self._arguments = tuple(arguments)
+        self._round_limit_s = round_limit_s
+        self._random = Random()
+        self._stack = ExitStack()
+        self._server: ReplayServer | None = None
+
+    def __enter__(self) -> Self:
+        if hasattr(os, "sched_setaffinity"):
+            self._stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        root = Path(tempfile.mkdtemp(prefix="laptime-gate-")).resolve()
+        self._reaper = Reaper(root)
+        self._stack.callback(self._reaper.close)
+        try:
+            self._log = root / "log"
+            self._log.mkdir()
+            self.trees = Trees(root, self._where)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def cpus(self, *, multicore: bool) -> Cpus:
+        """The CPUs of the next block."""
+        return self._pinning.choose(self._random, multicore=multicore)
+
+    def toss(self) -> None:
+        """Have the sides change places, or not, by chance; none may be running."""
+        self.trees.place(base_first=self._random.random() < 0.5)
+
+    @contextmanager
+    def pair(self, wanted: Wanted, cpus: Cpus) -> Iterator[Pair]:
+        """Both sides, started; they are ended however this is left."""
+        trees = self.trees
+        seed = self._random.randrange(2**32)
+        keep_off(cpus, [os.getpid(), *([self._server.pid] if self._server else [])])
+        order = [(BASE, trees.own if wanted.own else trees.base, wanted.base), (HEAD, trees.head, wanted.head)]
+        self._random.shuffle(order)
+        with ExitStack() as stack:
+            sides: dict[str, Side] = {}
+            for (label, tree, names), at_first in zip(order, cpus.starts, strict=True):
+                assignment = self._assignment(tree, names, cpus, at_first)
+                log = self._log / label
+                log.write_bytes(b"")
+                sides[label] = Side(label, trees.called(tree), assignment, log, seed, self._reaper)
+                stack.callback(sides[label].kill)
+            begins = order[0][0] == BASE
+            yield Pair(sides[BASE], sides[HEAD], self._ask, self._round_limit_s, base_begins=begins)
+
+    def _assignment(
+        self, tree: Path, names: tuple[str, ...] | None, cpus: Cpus, at_first: tuple[int, ...] | None
+    ) -> Assignment:
+        arguments = (*_ALWAYS, f"--rootdir={self.trees.project(tree)}", *self._arguments)
+        return Assignment(
+            fd=-1,
+            cpus=cpus.sides,
+            at_first=at_first,
+            arguments=tuple(self._inside(tree, one) for one in arguments),
+            roots=roots(self._where, tree),
+            benchmarks=names,
+        )
+
+    def _inside(self, tree: Path, argument: str) -> str:
+        """A path into the working tree is meant in each side's own."""
+        path = Path(argument.partition("::")[0])
+        if path.is_absolute() and path.is_relative_to(self._where.toplevel):
+            return str(tree) + argument.removeprefix(str(self._where.toplevel))
+        return argument
+
+    def _ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        if self._server is None:
+            self._server = self._stack.enter_context(ReplayServer())
+        try:
+            return self._server.exchange(command)
+        except ReplayDied as error:
+            raise GateError(str(error)) from error

@@ -1,0 +1,190 @@
+"""Blocks: what is wanted, once, on a fresh pair of sides; and the first try, which finds out how it all runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from laptime.gate._errors import GateError
+from laptime.gate.arena import Arena, Wanted
+from laptime.gate.canary import Canaries
+from laptime.gate.pair import Collected, Outcome, Pace, Pair
+from laptime.gate.side import BASE, HEAD, SideFailed
+
+_TRIED_PAIRS = 3
+_MULTICORE = 1.15
+"""From so many CPU seconds a second on, a benchmark uses several CPUs; reading the clocks counts a little itself."""
+_FIRST_GUESS_S = 3.0
+_LEARNED = 0.3
+_ROUND_SPARE = 1.05
+
+Outcomes = dict[str, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the first try told: what became of each, of those that HEAD alone has too, and each side's modules."""
+
+    outcomes: Outcomes
+    alone: dict[str, tuple[str, str]] = field(default_factory=dict)
+    modules: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+
+
+class Blocks:
+    """Runs blocks, and knows how long they take.
+
+    paces      benchmark -> how its rounds are run
+    multicore  those that run on several CPUs
+    """
+
+    def __init__(self, arena: Arena, explain: Callable[[str], None], step: Callable[[], object]) -> None:
+        """`explain` may raise a better error for the message of a failure; `step`: one benchmark was tried."""
+        self._arena = arena
+        self._explain = explain
+        self._step = step
+        self._round_s: dict[str, float] = {}
+        self._pair_s = _FIRST_GUESS_S
+        self.canaries = Canaries()
+        self.paces: dict[str, Pace] = {}
+        self.multicore: set[str] = set()
+
+    # the first try
+
+    def try_all(self, names: Sequence[str], alone: Sequence[str], marked: Mapping[str, bool]) -> Tried:
+        """Run everything once, on all CPUs. Raises `GateError` where nothing can be run."""
+        cpus = self._arena.cpus(multicore=True)
+        outcomes: Outcomes = {}
+        ended: dict[str, tuple[str, str]] = {}
+        self._arena.toss()
+        started = time.monotonic()
+        while True:
+            left = [name for name in names if name not in outcomes]
+            new = [name for name in alone if name not in ended]
+            with self._arena.pair(Wanted(tuple(left), (*left, *new)), cpus) as pair:
+                left = self._present(pair, left, outcomes)
+                pair.begin()
+                if self._play(pair, left, outcomes, pairs=_TRIED_PAIRS) is None and self._run_alone(pair, new, ended):
+                    found = Tried(outcomes, ended, pair.done())
+                    pair.quit()
+                    break
+        played = sum(self._round_s.get(name, 0.0) for name in names) * 2 * _TRIED_PAIRS
+        self._pair_s = max(1.0, min(_FIRST_GUESS_S, time.monotonic() - started - played))
+        for name, outcome in outcomes.items():
+            if marked.get(name, outcome.measured is not None and outcome.measured.parallelism > _MULTICORE):
+                self.multicore.add(name)
+        return found
+
+    def _run_alone(self, pair: Pair, names: Sequence[str], ended: dict[str, tuple[str, str]]) -> bool:
+        """What HEAD alone has is run, one round; False where one ended its process or hung."""
+        for name in names:
+            try:
+                ended[name] = pair.alone(name)
+            except SideFailed as error:
+                ended[name] = ("failed", error.why)
+                return False
+        return True
+
+    # blocks
+
+    def run(self, names: Sequence[str], *, memory: bool) -> Outcomes:
+        """A block of each kind. What its canary voids is left out. Raises `GateError` where too many are void."""
+        found: Outcomes = {}
+        for multicore in (False, True):
+            chosen = [name for name in names if (name in self.multicore) == multicore]
+            if chosen:
+                found |= self._block(chosen, multicore=multicore, memory=memory)
+        return found
+
+    def _block(self, names: Sequence[str], *, multicore: bool, memory: bool) -> Outcomes:
+        """A benchmark that ends its process, or hangs, is broken; the others are run in fresh processes."""
+        cpus = self._arena.cpus(multicore=multicore)
+        outcomes: Outcomes = {}
+        canaries: list[float] = []
+        self._arena.toss()
+        started = time.monotonic()
+        while left := [name for name in names if name not in outcomes]:
+            with self._arena.pair(Wanted(tuple(left), tuple(left)), cpus) as pair:
+                left = self._present(pair, left, outcomes)
+                canaries.append(pair.canary())
+                pair.begin()
+                if self._play(pair, left, outcomes, memory=memory) is None:
+                    pair.done()
+                    canaries.append(pair.canary())
+                    pair.quit()
+        self._learn(time.monotonic() - started - self._played_s(names))
+        if not self.canaries.is_void(*canaries, multicore=multicore):
+            return outcomes
+        if self.canaries.are_too_many:
+            raise GateError(
+                f"{self.canaries.void} of {self.canaries.blocks} blocks are void: work that is the same on both sides "
+                "was not. This machine is not fit to measure on now; run again when less else runs on it"
+            )
+        return {}
+
+    def _present(self, pair: Pair, names: Sequence[str], outcomes: Outcomes) -> list[str]:
+        """Those that both sides have; of the others it is noted why not: BASE's code may not bear HEAD's harness."""
+        for label, found in zip((BASE, HEAD), self.collected(pair), strict=True):
+            there = {one["name"] for one in found.benchmarks}
+            for name in names:
+                if name not in there and name not in outcomes:
+                    text = _why_absent(name, found)
+                    self._explain(text)
+                    outcomes[name] = _failed(label, f"can't be collected with HEAD's harness: {text}")
+        failed = [outcome.base for outcome in outcomes.values() if outcome.base and outcome.base[0] == "failed"]
+        if names and all(name in outcomes for name in names) and len(failed) == len(outcomes):
+            raise GateError(f"BASE can't be measured with HEAD's benchmarks: {failed[0][1]}")
+        return [name for name in names if name not in outcomes]
+
+    def collected(self, pair: Pair) -> tuple[Collected, Collected]:
+        """What both sides found. Raises `GateError`."""
+        try:
+            return pair.collected()
+        except SideFailed as error:
+            self._explain(str(error))
+            raise GateError(f"pytest can't collect the benchmarks of {error}") from error
+
+    def _play(
+        self, pair: Pair, names: Sequence[str], outcomes: Outcomes, *, pairs: int | None = None, memory: bool = False
+    ) -> str | None:
+        """Each benchmark in turn; the one that ended its process or hung, None where none did."""
+        for name in names:
+            try:
+                outcome, pace = pair.run(name, self.paces.get(name), pairs=pairs, memory=memory)
+            except SideFailed as error:
+                outcomes[name] = _failed(error.label, error.why)
+                return name
+            outcomes[name] = outcome
+            if outcome.measured is not None:
+                self.paces.setdefault(name, pace)
+                turns = outcome.measured.base + outcome.measured.head
+                self._round_s[name] = sum(turn.wall for turn in turns) / len(turns)
+            if pairs is not None:
+                self._step()
+        return None
+
+    # how long it takes
+
+    def seconds(self, names: Sequence[str]) -> float:
+        """How long a block of these takes, by what was seen so far."""
+        kinds = len({name in self.multicore for name in names})
+        return kinds * self._pair_s + self._played_s(names) * _ROUND_SPARE
+
+    def _played_s(self, names: Sequence[str]) -> float:
+        """The rounds of a block alone."""
+        return sum(self._round_s.get(name, 0.0) * self.paces[name].pairs * 2 for name in names if name in self.paces)
+
+    def _learn(self, spent_s: float) -> None:
+        """What a block took beside its rounds: the start and end of its processes, the set-up of its tests."""
+        self._pair_s += _LEARNED * (max(0.5, spent_s) - self._pair_s)
+
+
+def _failed(label: str, why: str) -> Outcome:
+    told, passed = ("failed", why), ("passed", "")
+    return Outcome(base=told, head=passed) if label == BASE else Outcome(base=passed, head=told)
+
+
+def _why_absent(name: str, found: Collected) -> str:
+    file = name.partition("::")[0]
+    text = next((text for where, text in found.errors if where == file), None)
+    return text or "\n".join(text for _, text in found.errors) or "it is not collected with HEAD's harness"

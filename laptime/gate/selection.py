@@ -1,0 +1,68 @@
+"""Which benchmarks both sides have, from what each of them collects by itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from laptime.gate._errors import GateError
+from laptime.gate.pair import Collected
+from laptime.gate.trial import BROKEN, MISSING
+from laptime.gate.verdicts import Trouble, last_line
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is run.
+
+    common   of both sides, in HEAD's order: judged
+    new      of HEAD alone: run
+    missing  of BASE alone
+    marked   what its own mark says of a benchmark: whether it needs several CPUs
+    remarks  what is worth a note
+    """
+
+    common: tuple[str, ...]
+    new: tuple[str, ...]
+    missing: dict[str, Trouble]
+    marked: dict[str, bool]
+    remarks: tuple[str, ...]
+
+
+def select(base: Collected, head: Collected) -> Selection:
+    """Compare what there is. Raises `GateError` where there is nothing to judge, or lockstep is impossible."""
+    conflicts = dict.fromkeys((*head.conflicts, *base.conflicts))
+    if conflicts:
+        raise GateError("this suite can't run in lockstep as it is set up:\n" + "\n".join(conflicts))
+    there, before = [one["name"] for one in head.benchmarks], [one["name"] for one in base.benchmarks]
+    if not there and not before:
+        found = "\n".join(text for _, text in head.errors)
+        raise GateError(
+            "no benchmarks: pytest finds no test that uses the `benchmark` fixture (or `lap`)"
+            + (f"\n{found}" if found else " with these settings and arguments")
+        )
+    common = tuple(name for name in there if name in set(before))
+    if not common:
+        raise GateError(
+            f"nothing in common: none of BASE's {len(before)} benchmarks is among HEAD's {len(there)}"
+            + "".join(f"\nHEAD: {text}" for _, text in head.errors)
+            + "".join(f"\nBASE: {text}" for _, text in base.errors)
+        )
+    return Selection(
+        common=common,
+        new=tuple(name for name in there if name not in set(before)),
+        missing={name: _gone(name, head.errors) for name in before if name not in set(there)},
+        marked={one["name"]: one["multicore"] for one in head.benchmarks if one["multicore"] is not None},
+        remarks=tuple(
+            f"BASE's own {where} can't be collected ({last_line(text)}): what it had is not known"
+            for where, text in base.errors
+        ),
+    )
+
+
+def _gone(name: str, errors: Sequence[tuple[str, str]]) -> Trouble:
+    file = name.partition("::")[0]
+    for where, text in errors:
+        if where == file:
+            return Trouble(BROKEN, f"HEAD: {file} can't be collected: {text}")
+    return Trouble(MISSING, "not in HEAD")
