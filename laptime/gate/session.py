@@ -272,7 +272,11 @@ class Session:
     def _reserve(self, trial: Trial, names: Sequence[str]) -> float:
         """Seconds that must be left to go on: a suspicion that can't be confirmed in time is worth nothing."""
         block_s = self._blocks.seconds(names) * _SPARE
-        return block_s if trial.confirming else block_s + CONFIRMATION * self._blocks.seconds(names[:1])
+        return block_s if trial.confirming else block_s + self._confirmation_s(names)
+
+    def _confirmation_s(self, names: Sequence[str]) -> float:
+        """Of one of them."""
+        return CONFIRMATION * self._blocks.seconds(names[:1])
 
     def _announce(self, trial: Trial, names: Sequence[str]) -> None:
         count, blocks = len(names), trial.left()
@@ -306,6 +310,12 @@ class Session:
         looks, multicore = self._request.looks, self._blocks.multicore
         fewest, most = looks[len(looks) // 2].blocks, looks[-1].blocks
         likely_s = self._first_block_at + fewest * self._blocks.seconds(names)
+        least_s = self._first_block_at + looks[0].blocks * self._blocks.seconds(names) + self._confirmation_s(names)
+        if least_s > self._settings.max_time_s:
+            self._remarks.append(
+                f"{self._settings.max_time_s:.0f} s are too few to know anything: {looks[0].blocks} blocks of each, and a "
+                f"confirmation, take about {least_s:.0f} s (--max-time)"
+            )
         return Plan(
             base=str(self.base),
             head=str(self.head),
