@@ -313,8 +313,8 @@ class Session:
         least_s = self._first_block_at + looks[0].blocks * self._blocks.seconds(names) + self._confirmation_s(names)
         if least_s > self._settings.max_time_s:
             self._remarks.append(
-                f"{self._settings.max_time_s:.0f} s are too few to know anything: {looks[0].blocks} blocks of each and a "
-                f"confirmation take about {least_s:.0f} s (--max-time)"
+                f"{self._settings.max_time_s:.0f} s are too few to know anything: {looks[0].blocks} blocks of each, and "
+                f"one confirmation, take about {least_s:.0f} s (--max-time)"
             )
         return Plan(
             base=str(self.base),
