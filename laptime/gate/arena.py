@@ -114,9 +114,13 @@ class Arena:
 
     def _inside(self, tree: Path, argument: str) -> str:
         """A path into the working tree is meant in each side's own."""
-        path = Path(argument.partition("::")[0])
-        if path.is_absolute() and path.is_relative_to(self._where.toplevel):
-            return str(tree) + argument.removeprefix(str(self._where.toplevel))
+        option, sign, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+        name, colons, rest = value.partition("::")
+        path = Path(name)
+        if path.is_absolute():
+            for meant in (Path(os.path.normpath(path)), path.resolve()):  # it may be reached through a link
+                if meant.is_relative_to(self._where.toplevel):
+                    return f"{option}{sign}{tree / meant.relative_to(self._where.toplevel)}{colons}{rest}"
         return argument
 
     def _ask(self, command: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from laptime.gate._errors import GateError
 from laptime.gate.arena import Arena, Wanted
 from laptime.gate.canary import Canaries
+from laptime.gate.cpus import Cpus
 from laptime.gate.pair import Collected, Outcome, Pace, Pair
 from laptime.gate.side import BASE, HEAD, SideFailed
 
@@ -22,11 +24,11 @@ _ROUND_SPARE = 1.05
 Outcomes = dict[str, Outcome]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tried:
     """What the first try told: what became of each, of those that HEAD alone has too, and each side's modules."""
 
-    outcomes: Outcomes
+    outcomes: Outcomes = field(default_factory=dict)
     alone: dict[str, tuple[str, str]] = field(default_factory=dict)
     modules: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
 
@@ -51,21 +53,20 @@ class Blocks:
 
     # the first try
 
-    def try_all(self, names: Sequence[str], alone: Sequence[str], marked: Mapping[str, bool]) -> Tried:
-        """Run everything once, on all CPUs. Raises `GateError` where nothing can be run."""
+    def try_all(self, names: Sequence[str], alone: Sequence[str], marked: Mapping[str, bool], found: Tried) -> None:
+        """Run everything once, on all CPUs; what is `found` grows meanwhile. Raises `GateError` if nothing can run."""
         cpus = self._arena.cpus(multicore=True)
-        outcomes: Outcomes = {}
-        ended: dict[str, tuple[str, str]] = {}
+        outcomes, ended = found.outcomes, found.alone
         self._arena.toss()
         started = time.monotonic()
         while True:
             left = [name for name in names if name not in outcomes]
             new = [name for name in alone if name not in ended]
-            with self._arena.pair(Wanted(tuple(left), (*left, *new)), cpus) as pair:
+            with self._pair(Wanted(tuple(left), (*left, *new)), cpus) as pair:
                 left = self._present(pair, left, outcomes)
                 pair.begin()
                 if self._play(pair, left, outcomes, pairs=_TRIED_PAIRS) is None and self._run_alone(pair, new, ended):
-                    found = Tried(outcomes, ended, pair.done())
+                    found.modules = pair.done()
                     pair.quit()
                     break
         played = sum(self._round_s.get(name, 0.0) for name in names) * 2 * _TRIED_PAIRS
@@ -73,7 +74,6 @@ class Blocks:
         for name, outcome in outcomes.items():
             if marked.get(name, outcome.measured is not None and outcome.measured.parallelism > _MULTICORE):
                 self.multicore.add(name)
-        return found
 
     def _run_alone(self, pair: Pair, names: Sequence[str], ended: dict[str, tuple[str, str]]) -> bool:
         """What HEAD alone has is run, one round; False where one ended its process or hung."""
@@ -104,7 +104,7 @@ class Blocks:
         self._arena.toss()
         started = time.monotonic()
         while left := [name for name in names if name not in outcomes]:
-            with self._arena.pair(Wanted(tuple(left), tuple(left)), cpus) as pair:
+            with self._pair(Wanted(tuple(left), tuple(left)), cpus) as pair:
                 left = self._present(pair, left, outcomes)
                 canaries.append(pair.canary())
                 pair.begin()
@@ -122,8 +122,17 @@ class Blocks:
             )
         return {}
 
+    @contextmanager
+    def _pair(self, wanted: Wanted, cpus: Cpus) -> Iterator[Pair]:
+        try:
+            with self._arena.pair(wanted, cpus) as pair:
+                yield pair
+        except SideFailed as error:
+            raise GateError(f"a side failed while no benchmark was at work: {error}") from error
+
     def _present(self, pair: Pair, names: Sequence[str], outcomes: Outcomes) -> list[str]:
         """Those that both sides have; of the others it is noted why not: BASE's code may not bear HEAD's harness."""
+        before = len(outcomes)
         for label, found in zip((BASE, HEAD), self.collected(pair), strict=True):
             there = {one["name"] for one in found.benchmarks}
             for name in names:
@@ -131,8 +140,8 @@ class Blocks:
                     text = _why_absent(name, found)
                     self._explain(text)
                     outcomes[name] = _failed(label, f"can't be collected with HEAD's harness: {text}")
-        failed = [outcome.base for outcome in outcomes.values() if outcome.base and outcome.base[0] == "failed"]
-        if names and all(name in outcomes for name in names) and len(failed) == len(outcomes):
+        failed = [one.base for one in outcomes.values() if one.base is not None and one.base[0] == "failed"]
+        if names and not before and len(failed) == len(names):
             raise GateError(f"BASE can't be measured with HEAD's benchmarks: {failed[0][1]}")
         return [name for name in names if name not in outcomes]
 

@@ -168,6 +168,8 @@ class Session:
         with self._arena.pair(Wanted(own=True), Cpus()) as pair:
             own, head = self._blocks.collected(pair)
         self._listener.step()
+        for _, text in (*head.errors, *own.errors):
+            self._explain(text)
         selection = select(own, head)
         self._troubles |= selection.missing
         self._remarks += selection.remarks
@@ -216,14 +218,19 @@ class Session:
     def _try(self, selection: Selection) -> list[str]:
         """Run everything once; what can be judged. Raises `GateError` unless each side runs its own code."""
         self._listener.stage("trying each benchmark", len(selection.common), None)
-        tried = self._blocks.try_all(selection.common, selection.new, selection.marked)
-        for name in selection.common:
-            self._settle(name, tried.outcomes[name])
-        for name, (kind, message) in tried.alone.items():
-            if kind != "skipped":
-                failed = kind == "failed"
-                self._troubles[name] = Trouble(BROKEN, f"HEAD: {message}") if failed else Trouble(NEW, "not in BASE")
-        self._prove(tried)
+        tried = Tried()
+        try:
+            self._blocks.try_all(selection.common, selection.new, selection.marked, tried)
+        finally:  # interrupted, it says what is known
+            for name, outcome in tried.outcomes.items():
+                self._settle(name, outcome)
+            for name, (kind, message) in tried.alone.items():
+                if kind == "failed":
+                    self._troubles[name] = Trouble(BROKEN, f"HEAD: {message}")
+                elif kind == "passed":
+                    self._troubles[name] = Trouble(NEW, "not in BASE")
+        if any(outcome.measured for outcome in tried.outcomes.values()):
+            self._prove(tried)
         return [name for name in selection.common if name not in self._troubles and name not in self._skipped]
 
     def _prove(self, tried: Tried) -> None:
@@ -313,8 +320,8 @@ class Session:
         least_s = self._first_block_at + looks[0].blocks * self._blocks.seconds(names) + self._confirmation_s(names)
         if least_s > self._settings.max_time_s:
             self._remarks.append(
-                f"{self._settings.max_time_s:.0f} s are too few to know anything: {looks[0].blocks} blocks of each, and "
-                f"one confirmation, take about {least_s:.0f} s (--max-time)"
+                f"{self._settings.max_time_s:.0f} s are too few to know anything: {looks[0].blocks} blocks of each, "
+                f"and one confirmation, take about {least_s:.0f} s (--max-time)"
             )
         return Plan(
             base=str(self.base),
