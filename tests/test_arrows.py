@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CLOCKS_FILES_SOCKETS = {"time", "datetime", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "asyncio"}
+PROCESSES = {"multiprocessing", "signal", "select", "selectors", "threading", "concurrent", "psutil", "io"}
 
 # (files, what they must not import)
 FORBIDDEN = {
@@ -44,7 +45,10 @@ FORBIDDEN = {
     "laptime/project.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli"},
     "laptime/git.py": {"laptime"},
     "laptime/libraries.py": {"laptime"},
-    "laptime/stats/*.py": CLOCKS_FILES_SOCKETS | {"laptime.history", "laptime.plugin", "laptime.cli", "laptime.report"},
+    "laptime/stats/*.py": {
+        *(CLOCKS_FILES_SOCKETS | PROCESSES),
+        *("pytest", "laptime.history", "laptime.gate", "laptime.plugin", "laptime.cli", "laptime.report"),
+    },
     "laptime/compare.py": CLOCKS_FILES_SOCKETS | {"laptime.plugin", "laptime.cli", "laptime.report", "sqlalchemy"},
     "laptime/trend.py": CLOCKS_FILES_SOCKETS - {"datetime"} | {"laptime.plugin", "laptime.cli", "laptime.report"},
     "laptime/history/*.py": {
@@ -53,6 +57,18 @@ FORBIDDEN = {
     },
     "laptime/history/_[fjmnp]*.py": {"sqlalchemy", "sqlite3", "socket"},
     "laptime/history/_[fjmp]*.py": CLOCKS_FILES_SOCKETS - {"datetime"},
+    **dict.fromkeys(
+        (f"laptime/gate/{name}.py" for name in ("trial", "canary", "noise", "verdicts", "rounds")),
+        CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "laptime.plugin", "laptime.cli", "laptime.report"},
+    ),
+    # paths of modules are compared there, and none is opened
+    "laptime/gate/proof.py": (CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "pathlib.Path"}) - {"pathlib"},
+    "laptime/gate/*.py": {
+        *("pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report", "workloads"),
+        *("laptime.record", "laptime.lap"),
+    },
+    "laptime/gate/[!a]*.py": {"laptime.replay"},  # arena alone has a server
+    "laptime/gate/[!r]*.py": {"laptime.history"},  # record alone stores
     "laptime/resources.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report"},
     "laptime/plugin/*.py": {"pytest_benchmark", "laptime.cli", "socket", "subprocess", "json", "sqlalchemy"},
 }

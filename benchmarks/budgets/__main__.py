@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from benchmarks.budgets import changes, costs, fidelity, gate, history, primes, replay, schedule
+from benchmarks.budgets import changes, costs, fidelity, gate, gate_simulation, history, primes, replay, schedule
 from benchmarks.budgets.figures import show
 
 SCRIPTS = {
@@ -20,6 +20,7 @@ SCRIPTS = {
     "gate": ("The gate: executed blocks, and runs drawn from them", gate.blocks),
     "gate-runs": ("The gate: whole runs", gate.runs),
     "gate-others": ("pytest-benchmark's own gate", gate.others),
+    "gate-simulation": ("The gate, simulated", gate_simulation.figures),
     "changes": ("Change points: false and found", changes.figures),
 }
 

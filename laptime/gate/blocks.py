@@ -11,7 +11,8 @@ from laptime.gate._errors import GateError
 from laptime.gate.arena import Arena, Wanted
 from laptime.gate.canary import Canaries
 from laptime.gate.cpus import Cpus
-from laptime.gate.pair import Collected, Outcome, Pace, Pair
+from laptime.gate.pair import Collected, Pair
+from laptime.gate.rounds import Outcome, Pace
 from laptime.gate.side import BASE, HEAD, SideFailed
 
 _TRIED_PAIRS = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, exp
@@ -50,10 +51,10 @@ def _found(one: Finding, rules: Rules, seconds: float, block_s: float, before_s:
     """What is found in that time: a suspicion must arise in the screening that there is time for."""
     # one nominee's confirmation takes a small part of a block of all
     blocks = int((seconds - before_s) / block_s - CONFIRMATION / 4)
-    looks = [look.blocks for look in LOOKS if look.blocks <= blocks]
-    if not looks:
+    if blocks < LOOKS[0].blocks:
         return None
-    screened = smallest(one.blocks, rules.margin, looks[-1])
+    # where the time is over, the last look comes earlier; it only has to be suspicious
+    screened = smallest(one.blocks, rules.margin, min(blocks, LOOKS[-1].blocks), LOOKS[-1].suspicion)
     confirmed = smallest(one.blocks, rules.margin)
     return None if screened is None or confirmed is None else max(screened, confirmed)
 
@@ -69,9 +70,13 @@ def settings(found: Sequence[Noise], default: Rules) -> list[str]:
     lines = []
     for name, effect in needed.items():
         limit = min(99, ceil(effect * 100))
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
         lines += [
-            f'[tool.laptime.gate.benchmarks."{quoted}"]',
+            f"[tool.laptime.gate.benchmarks.{_quoted(name)}]",
             f'limit = "{limit}%"  # the smallest change that is found here',
         ]
     return lines
+
+
+def _quoted(text: str) -> str:
+    """As a basic string of TOML, whose escapes are JSON's, and which doesn't take DEL as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -23,7 +23,8 @@ from laptime.gate.blocks import Blocks, Tried
 from laptime.gate.cpus import AUTO, Cpus, Pinning
 from laptime.gate.imports import roots
 from laptime.gate.noise import Noise
-from laptime.gate.pair import Collected, Outcome
+from laptime.gate.pair import Collected
+from laptime.gate.rounds import Outcome
 from laptime.gate.selection import Selection, select
 from laptime.gate.settings import Settings
 from laptime.gate.side import BASE, HEAD

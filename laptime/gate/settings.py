@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def read(root: Path) -> Settings:
 def seconds(text: str) -> float:
     """``10m``, ``90s``, ``1.5h``, or a number of seconds. Raises `ValueError`."""
     match = _DURATION.fullmatch(text.strip())
-    if match is None or not float(match[1]):
+    if match is None or not 0 < float(match[1]) < inf:
         raise ValueError(f"{text!r}: expected a time, as in 10m or 90s")
     return float(match[1]) * _UNITS[match[2]]
 

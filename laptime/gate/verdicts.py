@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from laptime.gate.pair import Measured, Outcome, Pace
+from laptime.gate.rounds import Measured, Outcome, Pace
 from laptime.gate.trial import BROKEN, CPU, FAILING, MISSING, NEW, UNRESOLVED, VERDICTS, WALL, Finding, Trial
 
 PASS, FAIL, CANNOT = 0, 1, 2
@@ -103,12 +103,11 @@ def rows(trial: Trial, troubles: Mapping[str, Trouble], costs: Mapping[str, tupl
             row = Row(finding.benchmark, finding.metric, finding.verdict, finding, base, head, finding.note)
             found.append(row)
     for (name, metric), why in trial.unjudged.items():
-        found = [
-            replace(row, note=f"{row.note}; {metric}: {why}" if row.note else f"{metric} is not judged: {why}")
-            if (row.benchmark, row.metric) == (name, WALL)
-            else row
-            for row in found
-        ]
+        for place, row in enumerate(found):
+            if row.benchmark == name and row.metric:  # the first is that of wall time
+                said = f"{metric} is not judged: {why}"
+                found[place] = replace(row, note=f"{row.note}; {said}" if row.note else said)
+                break
     return tuple(ordered(found))
 
 

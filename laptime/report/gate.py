@@ -41,6 +41,10 @@ _MOST_BARS = 20
 _LEAST_SCALE = 0.02
 """Bars as high as this, at least: noise of a few parts in a thousand is to look like noise."""
 _HEADINGS = ("benchmark", "by", "verdict", "change", "95 % interval", "blocks", "")
+_NAME, _VERDICT, _INTERVAL, _BLOCKS, _REMARK = 0, 2, 4, 5, 6
+_LEAST_TEXT, _GAP = 20, 2
+_WIDE = 120
+"""From so many columns on, a self-test shows its blocks."""
 
 
 def terminal(report: Report, command: Callable[[str], str], *, width: int, color: bool) -> str:
@@ -49,7 +53,10 @@ def terminal(report: Report, command: Callable[[str], str], *, width: int, color
     def show(write: Callable[..., None]) -> None:
         write(f"laptime gate: {plain(report.head)} against {plain(report.base)}")
         if report.rows:
-            write(_table(report.rows))
+            table, remarks = _table(report.rows, width)
+            write(table)
+            for line in remarks:
+                write(Text(plain(line)), soft_wrap=True)
         for line in details(report.rows, command):
             write(Text(plain(line)), soft_wrap=True)
         for line in summary(report):
@@ -58,19 +65,35 @@ def terminal(report: Report, command: Callable[[str], str], *, width: int, color
     return printed(show, width=width, color=color)
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[Row], width: int) -> tuple[Table, list[str]]:
+    """The table, and the remarks for which it has no room."""
+    named = [number == 0 or row.benchmark != rows[number - 1].benchmark for number, row in enumerate(rows)]
+    lines = [[plain(cell) for cell in _cells(row, named=first)] for row, first in zip(rows, named, strict=True)]
+    shown = _fitting(lines, width)
     table = Table(box=None, pad_edge=False)
-    for number, heading in enumerate(_HEADINGS):
-        table.add_column(
-            heading, overflow="fold", no_wrap=number in (1, 2, 3, 4, 5), min_width=16 if number == 0 else None
-        )
-    before = None
-    for row in rows:
-        cells = [Text(plain(cell)) for cell in _cells(row, named=row.benchmark != before)]
-        cells[2].stylize(_STYLES[row.verdict])
+    for number in shown:
+        table.add_column(_HEADINGS[number], overflow="fold", no_wrap=number not in (_NAME, _REMARK))
+    for row, line in zip(rows, lines, strict=True):
+        cells = [Text(line[number]) for number in shown]
+        cells[shown.index(_VERDICT)].stylize(_STYLES[row.verdict])
         table.add_row(*cells)
-        before = row.benchmark
-    return table
+    if _REMARK in shown:
+        return table, []
+    told = [f"{short(row.benchmark)}: {line[_REMARK]}" for row, line in zip(rows, lines, strict=True) if line[_REMARK]]
+    return table, told
+
+
+def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """The columns for which there is room, beside a name and a remark that can be read."""
+    wide = [max(len(line[number]) for line in (_HEADINGS, *lines)) for number in range(len(_HEADINGS))]
+    shown = list(range(len(_HEADINGS)))
+    for number in (_BLOCKS, _REMARK, _INTERVAL):
+        room = width - sum(wide[one] + _GAP for one in shown if one not in (_NAME, _REMARK))
+        remark = min(_LEAST_TEXT, wide[_REMARK]) + _GAP if _REMARK in shown else 0
+        if room >= min(_LEAST_TEXT, wide[_NAME]) + remark:
+            break
+        shown.remove(number)
+    return shown
 
 
 def _cells(row: Row, *, named: bool) -> tuple[str, ...]:
@@ -175,8 +198,8 @@ def percent(ratio: float | None) -> str:
     """A ratio as a change: ``+5.2 %``."""
     if ratio is None:
         return "–"
-    change = (ratio - 1) * 100
-    return f"{change:+.1f} %" if abs(change) < 99.95 else f"{change:+.0f} %"
+    change = round((ratio - 1) * 100, 1) + 0.0  # no -0.0
+    return f"{change:+.1f} %" if abs(change) < 100 else f"{change:+.0f} %"
 
 
 def between(finding: Finding) -> str:
@@ -225,10 +248,14 @@ def noise(found: Sequence[Noise], *, width: int, color: bool) -> str:
 
     def show(write: Callable[..., None]) -> None:
         table = Table(box=None, pad_edge=False)
-        headings = ("benchmark", "by", "noise of a block", "A/A", *(f"found in {time}" for time in times), "blocks")
-        for number, heading in enumerate(headings):
+        headings = ["benchmark", "by", "noise of a block", "A/A", *(f"found in {time}" for time in times), "blocks"]
+        if width < _WIDE:
+            headings.pop()
+        for heading in headings:
             table.add_column(
-                heading, overflow="fold", justify="left" if number in (0, 1, len(headings) - 1) else "right"
+                heading,
+                overflow="fold",
+                justify="left" if heading in ("benchmark", "by", "blocks") else "right",
             )
         before = None
         for one in found:
@@ -242,7 +269,7 @@ def noise(found: Sequence[Noise], *, width: int, color: bool) -> str:
                 *effects,
                 sparkline(tuple(map(log, one.ratios))),
             )
-            table.add_row(*(Text(plain(cell)) for cell in cells))
+            table.add_row(*(Text(plain(cell)) for cell in cells[: len(headings)]))
             before = one.benchmark
         write(table)
 

@@ -29,14 +29,16 @@ def p_above(values: Sequence[float], than: float = 0.0) -> float:
     Exact, with ties as well: the distribution is counted out over all signs of the ranks that there are. A value equal
     to `than` counts as below it, which can only raise the result.
     """
-    shifts = sorted((value - than for value in values), key=abs)
+    shifts = sorted([value - than for value in values], key=abs)
     ranks = _doubled_ranks(shifts)
-    above = sum(rank for rank, shift in zip(ranks, shifts, strict=True) if shift > 0)
+    above = sum([rank for rank, shift in zip(ranks, shifts, strict=True) if shift > 0])
     return float(_at_least(ranks)[above])
 
 
 def _doubled_ranks(ordered: Sequence[float]) -> tuple[int, ...]:
     """Twice the rank of each absolute value, so that the mean rank of those that tie is whole; takes them in order."""
+    if len(set(map(abs, ordered))) == len(ordered):
+        return _untied(len(ordered))
     ranks: list[int] = []
     while len(ranks) < len(ordered):
         first = len(ranks)
@@ -45,6 +47,11 @@ def _doubled_ranks(ordered: Sequence[float]) -> tuple[int, ...]:
             last += 1
         ranks += [first + last + 2] * (last - first + 1)
     return tuple(ranks)
+
+
+@lru_cache(maxsize=256)
+def _untied(count: int) -> tuple[int, ...]:
+    return tuple(range(2, 2 * count + 1, 2))
 
 
 @lru_cache(maxsize=512)
@@ -91,7 +98,7 @@ def _fewest(count: int, tail: float) -> int:
     """The largest k for which a sum of ranks below k has at most the probability `tail`; 0 where there is none."""
     if count == 0:
         return 0
-    at_least = _at_least(tuple(2 * rank for rank in range(1, count + 1)))[::2]
+    at_least = _at_least(_untied(count))[::2]
     # by symmetry a sum below k is as likely as one above the whole less k
     return int(np.count_nonzero(at_least[1:] <= tail))
 
@@ -110,9 +117,14 @@ def holm(p_values: Mapping[Key, float], alpha: float) -> set[Key]:
 def detectable(deviation: float, count: int, alpha: float, power: float = 0.95) -> float:
     """How far from the tested centre values of that standard deviation must lie to be found with that power.
 
-    By the normal approximation; infinite where so few values can't be significant at all.
+    By the t-test, which needs fewer values by the efficiency; infinite where so few can't be significant at all.
     """
-    if 0.5**count > alpha:
+    if count < 2 or 0.5**count > alpha:
         return float("inf")
-    normal = NormalDist()
-    return deviation * (normal.inv_cdf(1 - alpha) + normal.inv_cdf(power)) / sqrt(count * _EFFICIENCY)
+    return deviation * (_student(1 - alpha, count - 1) + _student(power, count - 1)) / sqrt(count * _EFFICIENCY)
+
+
+def _student(share: float, freedom: int) -> float:
+    """The quantile of Student's distribution, to the first order (Abramowitz & Stegun 1964, 26.7.5)."""
+    normal = NormalDist().inv_cdf(share)
+    return normal + (normal**3 + normal) / (4 * freedom)
