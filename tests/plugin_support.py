@@ -125,6 +125,7 @@ def run(
     *command: str | Path,
     env: Mapping[str, str] | None = None,
     during: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
+    limit_s: float = HANG_LIMIT_S,
 ) -> Ended:
     """Run a command in a directory; fail where it, or a process that it started, doesn't end, or temporary files stay.
 
@@ -143,7 +144,7 @@ def run(
         )
         try:
             during(process)
-            code = process.wait(HANG_LIMIT_S)
+            code = process.wait(limit_s)
         finally:
             process.kill()
             process.wait()

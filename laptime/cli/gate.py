@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -49,7 +50,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--complete", action="store_true", help="judge everything, rather than stop at the first certain regression"
     )
-    parser.add_argument("--round-limit", type=_duration, metavar="60s", help="a round that takes longer is broken")
+    parser.add_argument(
+        "--round-limit",
+        type=_duration,
+        metavar="60s",
+        help="what takes longer for a round, or twice as long to set up, is broken",
+    )
     parser.add_argument(
         "--pin", default="auto", metavar="CPUS", help="auto: one CPU for what uses one; all: none; or 2, or 2,3"
     )
@@ -81,7 +87,11 @@ def _gate(options: argparse.Namespace) -> int:
     if request.self_test:
         return _noise(session, request)
     code = report.code(strict=options.strict)
-    print(gate.terminal(report, partial(gate.alone, request.base, request.head), width=width(), color=color()), end="")
+    text = gate.terminal(report, partial(gate.alone, request.base, request.head), width=width(), color=color())
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:  # the reader left: the verdict is none the better for it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if not options.no_history:
         _keep(options, record(session, request, report, code))
     return code
@@ -128,6 +138,9 @@ def _request(options: argparse.Namespace) -> Request:
             if options.self_test
             else "BASE is missing: which revision is it to be compared with? as in `laptime gate main`"
         )
+    for given, name in ((options.base, "BASE"), (options.head, "HEAD")):
+        if given is not None and not given.strip():
+            raise GateError(f"{name} is empty: is the variable that is to name it set?")
     found = settings.read(project.find(Path.cwd()).root)
     margin = found.rules.margin if options.margin is None else options.margin
     limit = found.rules.limit if options.limit is None else options.limit

@@ -102,12 +102,12 @@ class Arena:
     def _assignment(
         self, tree: Path, names: tuple[str, ...] | None, cpus: Cpus, at_first: tuple[int, ...] | None
     ) -> Assignment:
-        arguments = (*_ALWAYS, f"--rootdir={self.trees.project(tree)}", *self._arguments)
+        wanted = (self._inside(tree, one) for one in self._arguments)
         return Assignment(
             fd=-1,
             cpus=cpus.sides,
             at_first=at_first,
-            arguments=tuple(self._inside(tree, one) for one in arguments),
+            arguments=(*_ALWAYS, f"--rootdir={self.trees.project(tree)}", *wanted),
             roots=roots(self._where, tree),
             benchmarks=names,
         )

@@ -64,7 +64,8 @@ class Blocks:
             left = [name for name in names if name not in outcomes]
             new = [name for name in alone if name not in ended]
             with self._pair(Wanted(tuple(left), (*left, *new)), cpus) as pair:
-                left = self._present(pair, left, outcomes)
+                if self._lack(pair, left, outcomes):
+                    continue
                 pair.begin()
                 if self._play(pair, left, outcomes, pairs=_TRIED_PAIRS) is None and self._run_alone(pair, new, ended):
                     found.modules = pair.done()
@@ -106,7 +107,8 @@ class Blocks:
         started = time.monotonic()
         while left := [name for name in names if name not in outcomes]:
             with self._pair(Wanted(tuple(left), tuple(left)), cpus) as pair:
-                left = self._present(pair, left, outcomes)
+                if self._lack(pair, left, outcomes):
+                    continue
                 canaries.append(pair.canary())
                 pair.begin()
                 if self._play(pair, left, outcomes, memory=memory) is None:
@@ -131,20 +133,24 @@ class Blocks:
         except SideFailed as error:
             raise GateError(f"a side failed while no benchmark was at work: {error}") from error
 
-    def _present(self, pair: Pair, names: Sequence[str], outcomes: Outcomes) -> list[str]:
-        """Those that both sides have; of the others it is noted why not: BASE's code may not bear HEAD's harness."""
-        before = len(outcomes)
+    def _lack(self, pair: Pair, names: Sequence[str], outcomes: Outcomes) -> bool:
+        """Whether a side lacks any, of which it is noted why: BASE's code may not bear HEAD's harness.
+
+        The other side has them, and would run them: such a pair is of no use. Raises `GateError` where BASE has none.
+        """
+        lacking: Outcomes = {}
         for label, found in zip((BASE, HEAD), self.collected(pair), strict=True):
             there = {one["name"] for one in found.benchmarks}
             for name in names:
-                if name not in there and name not in outcomes:
+                if name not in there and name not in lacking:
                     text = _why_absent(name, found)
                     self._explain(text)
-                    outcomes[name] = _failed(label, f"can't be collected with HEAD's harness: {text}")
-        failed = [one.base for one in outcomes.values() if one.base is not None and one.base[0] == "failed"]
-        if names and not before and len(failed) == len(names):
-            raise GateError(f"BASE can't be measured with HEAD's benchmarks: {failed[0][1]}")
-        return [name for name in names if name not in outcomes]
+                    lacking[name] = _failed(label, f"can't be collected with HEAD's harness: {text}")
+        failed = [one.base[1] for one in lacking.values() if one.base is not None and one.base[0] == "failed"]
+        if names and not outcomes and len(failed) == len(names):
+            raise GateError(f"BASE can't be measured with HEAD's benchmarks: {failed[0]}")
+        outcomes |= lacking
+        return bool(lacking)
 
     def collected(self, pair: Pair) -> tuple[Collected, Collected]:
         """What both sides found. Raises `GateError`."""

@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from laptime.gate.rounds import Measured, Outcome, Pace, Turn
-from laptime.gate.side import Side, SideHung
+from laptime.gate.side import Side, SideDied, SideHung
 from laptime.gate.trial import WALL
 
 TARGET_S, LEAST_S = 0.007, 0.005
@@ -19,7 +19,9 @@ TARGET_S, LEAST_S = 0.007, 0.005
 BLOCK_S, FEWEST_PAIRS, MOST_PAIRS = 0.7, 8, 48
 _MOST_ITERATIONS, _MOST_REPEATS = 10_000_000, 64
 CANARY_PAIRS = 12
-SET_UP_LIMIT_S = 120.0
+START_LIMIT_S = 120.0
+SET_UP_LIMIT = 2
+"""Setting a benchmark up, or tearing it down, may take so many times as long as one round."""
 _LOOK_S = 0.25
 
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -46,6 +48,7 @@ class Pair:
         self._limit_s = round_limit_s
         # whoever comes first in anything: neither side has an advantage of its name
         self._order = self._sides if base_begins else (head, base)
+        self._ended: dict[Side, SideDied] = {}
         self._heard: dict[Side, deque[dict[str, Any]]] = {side: deque() for side in self._sides}
 
     # the conversation
@@ -59,13 +62,19 @@ class Pair:
         while not self._heard[side]:
             if time.monotonic() > give_up_at:
                 raise SideHung(side.label, f"{side.tail()}it hung: nothing was heard of it for {limit_s:g} s")
-            ready = [one.channel for one in self._sides if one.channel.has_line]
-            ready = ready or select.select([one.channel for one in self._sides], [], [], _LOOK_S)[0]
+            if side in self._ended:
+                raise self._ended[side]
+            there = [one.channel for one in self._sides if one not in self._ended]
+            ready = [channel for channel in there if channel.has_line]
+            ready = ready or select.select(there, [], [], _LOOK_S)[0]
             if not ready and not side.is_running:
                 raise side.died("ended")
             for one in self._sides:
                 if one.channel in ready:
-                    self._take(one)
+                    try:
+                        self._take(one)
+                    except SideDied as error:  # the other one may have said all that it had to say
+                        self._ended[one] = error
         return self._heard[side].popleft()
 
     def _take(self, side: Side) -> None:
@@ -79,7 +88,7 @@ class Pair:
         """What each side found. Raises `SideFailed`."""
         found = []
         for side in self._sides:
-            said = self.hear(side, SET_UP_LIMIT_S)
+            said = self.hear(side, START_LIMIT_S)
             if said["say"] != "collected":
                 raise side.died("could not begin")
             found.append(
@@ -153,7 +162,7 @@ class Pair:
 
     def _arrive(self, side: Side, name: str, outcome: Outcome) -> dict[str, Any] | None:
         """Wait until a side's test asks to be timed; None where it ended without."""
-        said = self.hear(side, SET_UP_LIMIT_S)
+        said = self.hear(side, SET_UP_LIMIT * self._limit_s)
         if said["say"] not in ("ready", "outcome") or said["benchmark"] != name:
             raise side.died(f"said {said['say']!r} rather than run {name}")
         if said["say"] == "outcome":
@@ -167,29 +176,33 @@ class Pair:
             side.release()
             side.send(do="end")
         for side in sides:
-            said = self.hear(side, max(SET_UP_LIMIT_S, self._limit_s))
+            said = self.hear(side, SET_UP_LIMIT * self._limit_s)
             if said["say"] != "outcome" or said["benchmark"] != name:
                 raise side.died(f"said {said['say']!r} at the end of {name}")
             _note(outcome, base=side is self.base, said=said)
 
     def _find_pace(self, iterations: Sequence[int | None]) -> Pace:
-        """How long a call takes is measured, on the side where it takes less."""
+        """How long a call takes is measured, on the side where it takes less, unless the other one takes far more."""
         fixed = next((one for one in iterations if one is not None), None)
         most = _MOST_REPEATS if fixed else _MOST_ITERATIONS
         self._alternate(Pace(fixed or 1, 1, 1))  # the first call is slow
         count = 1
         while True:
-            taken = self._quicker(Pace(fixed, count, 1) if fixed else Pace(count, 1, 1))
-            if taken >= LEAST_S or count == most:
+            taken, longer = self._taken(Pace(fixed, count, 1) if fixed else Pace(count, 1, 1))
+            if taken >= LEAST_S or longer >= BLOCK_S or count == most:
                 break
             # too short a time tells little of how many fit
-            count = min(most, ceil(count * TARGET_S / taken) if taken > LEAST_S / 10 else count * 10)
-        pairs = max(FEWEST_PAIRS, min(MOST_PAIRS, int(BLOCK_S / (2 * taken))))
+            wanted = ceil(count * TARGET_S / taken) if taken > LEAST_S / 10 else count * 10
+            fitting = ceil(count * BLOCK_S / longer) if longer > LEAST_S else wanted
+            count = min(most, wanted, fitting)
+        pairs = max(FEWEST_PAIRS, min(MOST_PAIRS, int(BLOCK_S / (taken + longer))))
         return Pace(fixed, count, pairs) if fixed else Pace(count, 1, pairs)
 
-    def _quicker(self, pace: Pace) -> float:
+    def _taken(self, pace: Pace) -> tuple[float, float]:
+        """The seconds of the side that takes less, and of the other."""
         found = self._alternate(pace)
-        return min(found.base[-1].wall, found.head[-1].wall)
+        taken, longer = sorted((found.base[-1].wall, found.head[-1].wall))
+        return taken, longer
 
     def _alternate(self, pace: Pace) -> Measured:
         """A pair after the other, ABBA, so that a drift favours neither side."""
@@ -221,7 +234,7 @@ class Pair:
         """The modules that each side has loaded. Raises `SideFailed`."""
         found = []
         for side in self._sides:
-            said = self.hear(side, SET_UP_LIMIT_S)
+            said = self.hear(side, START_LIMIT_S)
             if said["say"] != "done":
                 raise side.died(f"said {said['say']!r} rather than end")
             found.append(said["modules"])

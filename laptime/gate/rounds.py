@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from laptime.gate.trial import CPU
 
+_LEAST_S = 0.001
+
 
 class Turn(NamedTuple):
     """What one side's round cost: seconds, of CPU time also those known in ticks only, and context switches."""
@@ -50,8 +52,9 @@ class Measured:
 
     @property
     def parallelism(self) -> float:
-        """CPU seconds a second, of the busier side."""
-        return max(sum(turn.cpu for turn in side) / sum(turn.wall for turn in side) for side in (self.base, self.head))
+        """CPU seconds a second, of the busier side; of rounds so short that reading the clocks counts, 0."""
+        spent = [(sum(turn.cpu for turn in side), sum(turn.wall for turn in side)) for side in (self.base, self.head)]
+        return max((cpu / wall for cpu, wall in spent if wall >= len(self.base) * _LEAST_S), default=0.0)
 
 
 @dataclass(slots=True)

@@ -45,8 +45,11 @@ def select(base: Collected, head: Collected) -> Selection:
     if not common:
         raise GateError(
             f"nothing in common: none of BASE's {len(before)} benchmarks is among HEAD's {len(there)}"
-            + "".join(f"\nHEAD: {text}" for _, text in head.errors)
-            + "".join(f"\nBASE: {text}" for _, text in base.errors)
+            + "".join(
+                f"\n{label}: {where} can't be collected: {text}"
+                for label, found in (("BASE", base), ("HEAD", head))
+                for where, text in found.errors
+            )
         )
     return Selection(
         common=common,

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import inf, isfinite
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from laptime import settings
@@ -46,7 +46,7 @@ class Settings:
     named        pattern (``*`` and ``?`` stand for any characters) -> the rules of the benchmarks that it fits; of
                  several the last
     max_time_s   how long a run may take
-    round_limit_s  how long one round may take before the benchmark counts as broken
+    round_limit_s  how long one round may take before the benchmark counts as broken; its set-up: twice as long
     """
 
     arguments: tuple[str, ...] = ()
@@ -80,9 +80,13 @@ def read(root: Path) -> Settings:
         raise SettingsError(f'{place}.benchmarks: expected tables, as in [tool.laptime.gate.benchmarks."*slow*"]')
     for pattern, one in named.items():
         _refuse_unknown(f"{place}.benchmarks.{pattern!r}", one, _RULES)
+    harness = _texts(place, "harness", found)
+    outside = [name for name in harness or () if not is_inside(name)]
+    if outside:
+        raise SettingsError(f"{place}.harness: {outside[0]!r}: expected paths inside the project, from its root")
     return Settings(
         arguments=_texts(place, "arguments", found) or (),
-        harness=_texts(place, "harness", found),
+        harness=harness,
         rules=rules,
         named={pattern: _rules(f"{place}.benchmarks.{pattern!r}", one, rules) for pattern, one in named.items()},
         max_time_s=_seconds(place, "max_time", found, MAX_TIME_S),
@@ -108,6 +112,12 @@ def share(value: object) -> float:
     if not 0 <= found < 1:
         raise ValueError(f'{value!r}: expected a share, as in "5%" or 0.05')
     return found
+
+
+def is_inside(name: str) -> bool:
+    """Whether a path names something below the directory that it is meant from: BASE's is removed there."""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and not name.startswith("/") and ".." not in parts
 
 
 def _rules(place: str, found: Mapping[str, Any], default: Rules) -> Rules:

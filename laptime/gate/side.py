@@ -114,7 +114,7 @@ class Side:
         self.release()
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(1.0)
-            how += f" (killed by {signal.Signals(-code).name})" if code < 0 else f" (exit code {code})"
+            how += f" (killed by {_signal(-code)})" if code < 0 else f" (exit code {code})"
         return SideDied(self.label, f"{self.tail()}its process {how}")
 
     def tail(self) -> str:
@@ -143,9 +143,17 @@ class Side:
         self._ended = True
 
 
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {number}"
+
+
 def _environment(roots: tuple[str, ...], seed: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
     paths = [*roots, *filter(None, [os.environ.get("PYTHONPATH")])]
     # the order of sets is part of a run's luck: both sides have the same, another one in each block
-    hashes = os.environ.get("PYTHONHASHSEED") or str(seed)
+    hashes = os.environ.get("PYTHONHASHSEED", "random")
+    hashes = str(seed) if hashes in ("", "random") else hashes
     return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": hashes}

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from laptime import git
 from laptime.gate._errors import GateError
+from laptime.gate.settings import is_inside
 from laptime.git import Commit, GitError
 
 SETTINGS_FILES = ("pyproject.toml", "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
@@ -139,6 +140,8 @@ class Trees:
         self._fill(self.head, head)
         self._fill(self.base, base)
         shutil.copytree(self.base, self.own, symlinks=True, dirs_exist_ok=True)
+        for tree in (self.base, self.head, self.own):  # where the gate was called may be new, or hold no file
+            self.called(tree).mkdir(parents=True, exist_ok=True)
 
     def _fill(self, tree: Path, revision: Revision) -> None:
         toplevel = self._where.toplevel
@@ -148,8 +151,10 @@ class Trees:
             else:
                 assert revision.commit.id is not None
                 git.check_out(toplevel, revision.commit.id, tree, self.root / "index")
-        except GitError as error:
-            raise GateError(f"{revision}: can't be written to {tree}: {error}") from error
+        except (GitError, OSError) as error:
+            raise GateError(
+                f"{revision}: can't be written to {tree}: {error}. TMPDIR names another place for temporary files"
+            ) from error
 
     def project(self, tree: Path) -> Path:
         """A side's project."""
@@ -163,6 +168,8 @@ class Trees:
         """Give BASE the harness of HEAD: paths from the project's root; what HEAD does not have is removed."""
         for path in harness:
             theirs, ours = self.project(self.head) / path, self.project(self.base) / path
+            if not ours.parent.resolve().is_relative_to(self.base):
+                continue  # behind a link that leads out of the tree: both sides see the same, and it is not ours
             _remove(ours)
             if theirs.is_dir() and not theirs.is_symlink():
                 shutil.copytree(theirs, ours, symlinks=True)
@@ -198,7 +205,7 @@ def harness_paths(head: Path, base: Path, testpaths: Sequence[str], benchmark_fi
         if ".git" not in path.parts
     }
     # a package may be named in testpaths too, for the tests inside it: it is not the harness
-    tests = {name.rstrip("/") for name in testpaths if _TESTS.search(name) and not Path(name).is_absolute()}
+    tests = {name.rstrip("/") for name in testpaths if _TESTS.search(name) and is_inside(name)}
     return tuple(sorted({*_ALWAYS, *tests, *SETTINGS_FILES, *conftests, *benchmark_files}))
 
 

@@ -178,6 +178,8 @@ def trouble(outcome: Outcome) -> Trouble | None:
 
 
 def last_line(text: str) -> str:
-    """Of a traceback what went wrong."""
+    """Of a traceback what went wrong: the first line that pytest marks with an E, or else the last."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1].removeprefix("E").strip() if lines else "no reason given"
+    marked = [line for line in lines if line.lstrip().startswith(("E   ", "E  "))]
+    chosen = (marked[:1] or lines[-1:] or ["no reason given"])[0].strip()
+    return chosen.removeprefix("E  ").strip()

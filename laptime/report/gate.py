@@ -22,7 +22,7 @@ from laptime.gate.trial import (
     UNRESOLVED,
     Finding,
 )
-from laptime.gate.verdicts import Cost, Report, Row
+from laptime.gate.verdicts import Cost, Report, Row, last_line
 from laptime.report.comparison import size
 from laptime.report.console import plain, printed
 from laptime.report.race import duration
@@ -230,12 +230,13 @@ def alone(base: str, head: str | None, name: str, program: str = "laptime gate")
 
 
 def _first(note: str | None) -> str:
-    lines = [line for line in (note or "").strip().splitlines() if line.strip()]
-    if not lines:
+    """Of a note in one line what matters."""
+    if not note:
         return ""
-    label = lines[0].partition(": ")[0] if lines[0].startswith(("BASE: ", "HEAD: ")) else ""
-    last = lines[-1].removeprefix("E").strip()
-    return last if not label or len(lines) == 1 else f"{label}: {last}"
+    label, separator, rest = note.partition(": ")
+    if label not in ("BASE", "HEAD"):
+        return last_line(note)
+    return f"{label}{separator}{last_line(rest)}"
 
 
 def _count(count: int, what: str) -> str:

@@ -35,6 +35,7 @@ def make(turns: Turns) -> type[Any]:
     meter = Meter()
 
     def timed(total: Timed, runner: Callable[..., Any], loops: range | None) -> Any:
+        __tracebackhide__ = True
         with pause():
             before = meter.before()
             found = runner(loops, time.perf_counter)
@@ -47,6 +48,7 @@ def make(turns: Turns) -> type[Any]:
         return result
 
     def collected(play: Callable[[], None]) -> None:
+        __tracebackhide__ = True
         # what there is by now is not looked at again: a collection before each turn then takes microseconds
         gc.collect()
         gc.freeze()
@@ -59,10 +61,12 @@ def make(turns: Turns) -> type[Any]:
         """Keeps what the original offers: its modes, arguments, errors, and `stats`."""
 
         def _raw(self, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
             runner = self._make_runner(function_to_benchmark, args, kwargs)
             stats = self._make_stats(1)
 
             def turn(iterations: int, repeats: int) -> Timed:
+                __tracebackhide__ = True
                 total = Timed()
                 gc.collect()
                 for _ in range(repeats):
@@ -71,6 +75,8 @@ def make(turns: Turns) -> type[Any]:
                 return total
 
             collected(lambda: turns.play(self.fullname, turn, iterations=None))
+            if not stats.stats.data:  # the other side left: what the test asks of its figures is to be there
+                turn(1, 1)
             return function_to_benchmark(*args, **kwargs)
 
         def _raw_pedantic(
@@ -84,11 +90,13 @@ def make(turns: Turns) -> type[Any]:
             warmup_rounds: int = 0,
             iterations: int = 1,
         ) -> Any:
+            __tracebackhide__ = True
             _check(setup, rounds=rounds, warmup_rounds=warmup_rounds, iterations=iterations)
             kwargs = kwargs or {}
             result = None
 
             def once(total: Timed, loops: range | None) -> None:
+                __tracebackhide__ = True
                 nonlocal result
                 given = _arguments(setup, args, kwargs)
                 result = timed(total, self._make_runner(target, *given), loops)
@@ -103,6 +111,7 @@ def make(turns: Turns) -> type[Any]:
             stats = self._make_stats(1)
 
             def turn(iterations: int, repeats: int) -> Timed:
+                __tracebackhide__ = True
                 total = Timed()
                 gc.collect()
                 for _ in range(repeats):

@@ -26,6 +26,7 @@ from laptime.replay import ReplayDied
 
 _CANARY_LOOPS = 80_000
 """About 4 ms of pure Python."""
+_NOTHING_RUNS = {"collectonly": "--collect-only", "setuponly": "--setup-only", "setupplan": "--setup-plan"}
 
 
 def main(text: str) -> NoReturn:
@@ -70,6 +71,7 @@ class Lockstep:
         if not config.pluginmanager.hasplugin("benchmark"):
             self._conflicts.append("pytest-benchmark is not installed, or switched off (-p no:benchmark)")
             return
+        config.option.maxfail = 0  # -x, too: what comes after a broken benchmark is still judged
         module: Any = importlib.import_module("pytest_benchmark.plugin")
         module.BenchmarkFixture = fixture.make(self)
 
@@ -155,6 +157,7 @@ class Lockstep:
 
     def play(self, test: str, turn: Callable[[int, int], fixture.Timed], *, iterations: int | None) -> None:
         """See `laptime.plugin.lockstep.fixture.Turns`."""
+        __tracebackhide__ = True
         self._channel.send(say="ready", benchmark=test, iterations=iterations)
         while (told := self._channel.receive())["do"] != "end":
             asked = (told["iterations"], told["repeats"])
@@ -187,17 +190,22 @@ def conflicts(config: pytest.Config) -> list[str]:
     found = []
     if option("numprocesses", None) or option("tx", None) or option("dist", "no") not in (None, "no"):
         found.append("pytest-xdist runs the tests in several processes: leave -n out, or add `-- -n 0`")
-    if config.pluginmanager.hasplugin("randomly") and option("randomly_reorganize", True):
-        found.append("pytest-randomly shuffles the tests: add `-- -p no:randomly`")
-    if any(option(name, None) for name in ("random_order", "random_order_bucket")):
+    if any(option(f"randomly_{what}", False) for what in ("reorganize", "reset_seed")):
+        found.append("pytest-randomly shuffles the tests, and seeds each side otherwise: add `-- -p no:randomly`")
+    if option("random_order_enabled", False) or not all(
+        str(option(f"random_order_{what}", "default:")).startswith("default:") for what in ("bucket", "seed")
+    ):
         found.append("pytest-random-order shuffles the tests: add `-- -p no:random_order`")
-    if config.pluginmanager.hasplugin("_cov"):
+    if config.pluginmanager.hasplugin("_cov") and not option("no_cov", False):
         found.append("pytest-cov measures what runs, and slows it: add `-- --no-cov`")
     session = benchmark_session(config)
     if session is not None and (session.disabled or session.skip):
         found.append(
             "benchmarks are disabled or skipped (--benchmark-disable, --benchmark-skip): nothing would be timed"
         )
+    for name, flag in _NOTHING_RUNS.items():
+        if option(name, False):
+            found.append(f"{flag}: no benchmark would be run; leave it out")
     if option("http", "replay") != "replay":
         found.append(f"--http={option('http')}: only what is replayed is the same for both sides")
     return found
