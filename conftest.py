@@ -62,7 +62,9 @@ def pytest_generate_tests(metafunc):
         http = option("http")
         found = list(cases(option("tier"), option("workers"), live=http == "live"))
         several = pytest.mark.laptime_gate(multicore=True)
-        marked = [pytest.param(case, marks=several if case.variant.start_methods else ()) for case in found]
+        # what waits, or has one page to parse, keeps no second CPU busy
+        computes = [bool(case.variant.start_methods) and case.workload.http is None for case in found]
+        marked = [pytest.param(case, marks=several if each else ()) for case, each in zip(found, computes, strict=True)]
         metafunc.parametrize("case", marked, ids=[case.id(http) for case in found])
 
 

@@ -118,7 +118,7 @@ def verdicts(ended: Ended) -> dict[str, str]:
     """What the table says of each benchmark: name -> verdict of wall time, or as a whole."""
     found = {}
     for line in ended.text.splitlines():
-        match = re.match(rf"\S+::(.+?) +(?:wall +)?({'|'.join(VERDICTS)})\b", line)
+        match = re.match(rf"(\S.*?) +(?:wall +)?({'|'.join(VERDICTS)})\b", line)
         if match:
             found[match[1]] = match[2]
     return found

@@ -46,41 +46,46 @@ WIDTHS = (60, 80, 120, 200)
 # canaries
 
 
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["b/test_a.py::test_x[1]", "b/test_a.py::test_x[2]"], ["1", "2"]),
+        (["b/test_a.py::test_x[1]"], ["test_x[1]"]),
+        (["b/test_a.py::test_x[a::b]", "b/test_a.py::T::test_y"], ["test_x[a::b]", "test_y"]),
+        (["b/test_a.py::test_x", "b/test_b.py::test_x"], ["test_a.py::test_x", "test_b.py::test_x"]),
+        (["a/test_a.py::test_x", "b/test_a.py::test_x"], ["a/test_a.py::test_x", "b/test_a.py::test_x"]),
+        (["b/test_a.py::test_x[]", "b/test_a.py::test_x[1]"], ["test_x[]", "test_x[1]"]),
+    ],
+)
+def test_a_benchmark_has_the_shortest_name_that_tells_it_from_the_others(names: list[str], shown: list[str]) -> None:
+    """One form for all of them, so that they read alike."""
+    assert dict(zip(names, shown, strict=True)) == gate.labels(names)
+
+
 def test_a_block_is_void_by_any_of_its_canaries() -> None:
     """Before or after the block, in either direction."""
     for values in ((0.2, 0.0), (0.0, 0.2), (0.0, -0.2)):
         canaries = Canaries()
-        assert canaries.is_void(*values, multicore=False)
+        assert canaries.is_void(*values)
         assert (canaries.blocks, canaries.void) == (1, 1)
     canaries = Canaries()
-    assert not canaries.is_void(LEAST, -LEAST, multicore=False)
+    assert not canaries.is_void(LEAST, -LEAST)
     assert (canaries.blocks, canaries.void) == (1, 0)
-
-
-def test_work_on_several_cpus_is_allowed_more() -> None:
-    """And its canaries tell nothing of those on one."""
-    canaries = Canaries()
-    assert canaries.limit(multicore=True) == pytest.approx(0.12)
-    assert canaries.limit(multicore=False) == LEAST
-    for _ in range(20):
-        canaries.is_void(0.1, -0.1, multicore=True)
-    assert canaries.limit(multicore=True) == pytest.approx(4 * 1.4826 * 0.1)
-    assert canaries.limit(multicore=False) == LEAST
 
 
 def test_the_limit_follows_what_canaries_are_like_here() -> None:
     """From eight on; a few wild ones among them don't raise it, and it never falls below what matters."""
     canaries = Canaries()
     for _ in range(4):
-        canaries.is_void(0.03, -0.03, multicore=False)
-    assert canaries.limit(multicore=False) == pytest.approx(4 * 1.4826 * 0.03)
+        canaries.is_void(0.03, -0.03)
+    assert canaries.limit() == pytest.approx(4 * 1.4826 * 0.03)
     for _ in range(3):
-        canaries.is_void(5.0, multicore=False)
-    assert canaries.limit(multicore=False) == pytest.approx(4 * 1.4826 * 0.03)
+        canaries.is_void(5.0)
+    assert canaries.limit() == pytest.approx(4 * 1.4826 * 0.03)
     quiet = Canaries()
     for _ in range(20):
-        quiet.is_void(0.0, 0.0, multicore=False)
-    assert quiet.limit(multicore=False) == LEAST
+        quiet.is_void(0.0, 0.0)
+    assert quiet.limit() == LEAST
 
 
 @pytest.mark.parametrize(
@@ -90,9 +95,9 @@ def test_a_machine_is_unfit_when_too_many_blocks_are_void(void: int, good: int, 
     """More than five, and more than a third."""
     canaries = Canaries()
     for _ in range(good):
-        canaries.is_void(0.0, multicore=False)
+        canaries.is_void(0.0)
     for _ in range(void):
-        canaries.is_void(9.0, multicore=False)
+        canaries.is_void(9.0)
     assert canaries.are_too_many is too_many
 
 
@@ -549,9 +554,9 @@ def test_at_every_width_names_verdicts_and_changes_can_be_read(width: int, color
     assert "+0.0 %" in bare
     assert "-0.0 %" not in bare
     row = next(line for line in lines if REGRESSED in line)
-    assert "test_gate.py::test_h" in row
+    assert "test_h" in row
     name = "".join(line.split("  ")[0].strip() for line in _table(shown))
-    assert "test_gate.py::test_x[red]\\x1b[31m\\r\\n\\u202e[/red]" in name
+    assert "test_x[red]\\x1b[31m\\r\\n\\u202e[/red]" in name
     assert "long_" * 60 in name
     assert "not in BASE" in " ".join(bare.split())
     if width < 120:  # told below, rather than in a column

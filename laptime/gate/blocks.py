@@ -109,14 +109,14 @@ class Blocks:
             with self._pair(Wanted(tuple(left), tuple(left)), cpus) as pair:
                 if self._lack(pair, left, outcomes):
                     continue
-                canaries.append(pair.canary())
+                canaries.append(pair.canary(cpus.canary))
                 pair.begin()
                 if self._play(pair, left, outcomes, memory=memory) is None:
                     pair.done()
-                    canaries.append(pair.canary())
+                    canaries.append(pair.canary(cpus.canary))
                     pair.quit()
         self._learn(time.monotonic() - started - self._played_s(names))
-        if not self.canaries.is_void(*canaries, multicore=multicore):
+        if not self.canaries.is_void(*canaries):
             return outcomes
         if self.canaries.are_too_many:
             raise GateError(

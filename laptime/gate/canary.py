@@ -8,8 +8,8 @@ LEAST = 0.05
 _DEVIATIONS = 4.0
 _KNOWN = 8
 """From so many values on, their own deviation is known."""
-_PRIOR = {False: 0.0125, True: 0.03}
-"""Before, one that is typical: on one CPU, and on several."""
+_PRIOR = 0.0125
+"""Before, one that is typical."""
 _TO_DEVIATION = 1.4826
 """The median absolute deviation of a normal distribution, times this, is its standard deviation."""
 
@@ -18,21 +18,20 @@ class Canaries:
     """The canaries of a run, and how many blocks they have voided."""
 
     def __init__(self) -> None:
-        self._values: dict[bool, list[float]] = {False: [], True: []}
+        self._values: list[float] = []
         self.blocks, self.void = 0, 0
 
-    def limit(self, *, multicore: bool) -> float:
+    def limit(self) -> float:
         """How far off a canary may be, as a log ratio."""
-        values = self._values[multicore]
-        deviation = _PRIOR[multicore]
-        if len(values) >= _KNOWN:
-            deviation = median(abs(value) for value in values) * _TO_DEVIATION
+        deviation = _PRIOR
+        if len(self._values) >= _KNOWN:
+            deviation = median(abs(value) for value in self._values) * _TO_DEVIATION
         return max(LEAST, _DEVIATIONS * deviation)
 
-    def is_void(self, *values: float, multicore: bool) -> bool:
+    def is_void(self, *values: float) -> bool:
         """Judge a block by its canaries."""
-        void = max(map(abs, values)) > self.limit(multicore=multicore)
-        self._values[multicore] += values
+        void = max(map(abs, values)) > self.limit()
+        self._values += values
         self.blocks += 1
         self.void += void
         return void

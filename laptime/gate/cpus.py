@@ -20,11 +20,13 @@ class Cpus:
     """The CPUs of a block: those that both sides run on, and the gate's. None where the system can't pin.
 
     starts  where each side starts: on as many CPUs as it runs on, since a library may start as many threads
+    canary  the one CPU of the canary, of both sides: CPUs differ, and it is to be the same
     """
 
     sides: tuple[int, ...] | None = None
     gate: tuple[int, ...] | None = None
     starts: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
+    canary: int | None = None
 
 
 class Pinning:
@@ -75,7 +77,7 @@ class Pinning:
             sides = (random.choice(self._usable),)
         rest = tuple(cpu for cpu in self._usable if cpu not in sides)
         apart = (rest[0],) if len(sides) == 1 and rest else sides
-        return Cpus(sides, rest or self._usable, (sides, apart))
+        return Cpus(sides, rest or self._usable, (sides, apart), random.choice(sides))
 
 
 def keep_off(cpus: Cpus, pids: Iterable[int]) -> None:

@@ -7,18 +7,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, log
+from statistics import median
 from typing import Any
 
 from laptime.gate.rounds import Measured, Outcome, Pace, Turn
 from laptime.gate.side import Side, SideDied, SideHung
-from laptime.gate.trial import WALL
 
 TARGET_S, LEAST_S = 0.007, 0.005
 """Rounds take so long, where the work is shorter: much shorter ones are noise, longer ones let the machine drift."""
 BLOCK_S, FEWEST_PAIRS, MOST_PAIRS = 0.7, 8, 48
 _MOST_ITERATIONS, _MOST_REPEATS = 10_000_000, 64
-CANARY_PAIRS = 12
+CANARY_PAIRS, _CANARY_WARMS_UP = 12, 2
 START_LIMIT_S = 120.0
 SET_UP_LIMIT = 2
 """Setting a benchmark up, or tearing it down, may take so many times as long as one round."""
@@ -100,13 +100,14 @@ class Pair:
 
     # rounds
 
-    def canary(self, pairs: int = CANARY_PAIRS) -> float:
-        """The log ratio of work that is the same on both sides."""
-        pace = Pace(1, 1, pairs)
-        self._alternate(Pace(1, 1, 2))
-        found = self._alternate(pace).ratio(WALL)
-        assert found is not None
-        return found
+    def canary(self, cpu: int | None, pairs: int = CANARY_PAIRS) -> float:
+        """The log ratio of work that is the same on both sides, on one CPU."""
+        logs = []
+        for number in range(_CANARY_WARMS_UP + pairs):
+            order = self._order if number % 2 == 0 else self._order[::-1]
+            wall = {side: self._order_round(side, do="canary", cpu=cpu)["wall"] for side in order}
+            logs.append(log(wall[self.head] / wall[self.base]))
+        return median(logs[_CANARY_WARMS_UP:])
 
     def begin(self) -> None:
         """Let both sides run their tests."""
@@ -213,16 +214,18 @@ class Pair:
         return Measured(tuple(rounds[self.base]), tuple(rounds[self.head]))
 
     def _turn(self, side: Side, pace: Pace) -> Turn:
-        said = self._order_round(side, "round", pace)
+        said = self._order_round(side, do="round", iterations=pace.iterations, repeats=pace.repeats)
         return Turn(said["wall"], said["cpu"], said["ticks"], said["switches"])
 
     def _memory(self, side: Side, pace: Pace) -> int | None:
-        peak: int | None = self._order_round(side, "memory", pace)["peak"]
+        peak: int | None = self._order_round(side, do="memory", iterations=pace.iterations, repeats=pace.repeats)[
+            "peak"
+        ]
         return peak
 
-    def _order_round(self, side: Side, do: str, pace: Pace) -> dict[str, Any]:
+    def _order_round(self, side: Side, **order: Any) -> dict[str, Any]:
         side.release()
-        side.send(do=do, iterations=pace.iterations, repeats=pace.repeats)
+        side.send(**order)
         said = self.hear(side, self._limit_s)
         side.hold()
         if said["say"] == "outcome":

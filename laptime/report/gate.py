@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import log
 
 from rich.table import Table
@@ -68,7 +68,9 @@ def terminal(report: Report, command: Callable[[str], str], *, width: int, color
 def _table(rows: Sequence[Row], width: int) -> tuple[Table, list[str]]:
     """The table, and the remarks for which it has no room."""
     named = [number == 0 or row.benchmark != rows[number - 1].benchmark for number, row in enumerate(rows)]
-    lines = [[plain(cell) for cell in _cells(row, named=first)] for row, first in zip(rows, named, strict=True)]
+    names = labels(row.benchmark for row in rows)
+    drawn = [_cells(row, names[row.benchmark] if first else "") for row, first in zip(rows, named, strict=True)]
+    lines = [[plain(cell) for cell in line] for line in drawn]
     shown = _fitting(lines, width)
     table = Table(box=None, pad_edge=False)
     for number in shown:
@@ -79,8 +81,8 @@ def _table(rows: Sequence[Row], width: int) -> tuple[Table, list[str]]:
         table.add_row(*cells)
     if _REMARK in shown:
         return table, []
-    told = [f"{short(row.benchmark)}: {line[_REMARK]}" for row, line in zip(rows, lines, strict=True) if line[_REMARK]]
-    return table, told
+    told = zip((names[row.benchmark] for row in rows), (line[_REMARK] for line in lines), strict=True)
+    return table, [f"{name}: {remark}" for name, remark in told if remark]
 
 
 def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
@@ -96,8 +98,7 @@ def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
     return shown
 
 
-def _cells(row: Row, *, named: bool) -> tuple[str, ...]:
-    name = short(row.benchmark) if named else ""
+def _cells(row: Row, name: str) -> tuple[str, ...]:
     if row.finding is None:
         return (name, row.metric or "", row.verdict, "–", "–", "", _first(row.note))
     return (
@@ -188,10 +189,28 @@ def _how_to_go_on(report: Report) -> str:
     return "; --max-time gives it more"
 
 
-def short(name: str) -> str:
-    """A node id without its directories."""
-    path, separator, rest = name.partition("::")
-    return path.rpartition("/")[2] + separator + rest if separator else name
+def labels(names: Iterable[str]) -> dict[str, str]:
+    """Node id -> as little of it as tells it from the others: its parameters, its function, its file."""
+    names = list(dict.fromkeys(names))
+    functions = {name.partition("[")[0] for name in names}
+    forms: list[Callable[[str], str]] = [
+        lambda name: name.rpartition("::")[2] if "[" not in name else _function(name),
+        lambda name: name.partition("::")[0].rpartition("/")[2] + "::" + name.partition("::")[2],
+        lambda name: name,
+    ]
+    if len(functions) == 1 and len(names) > 1:
+        forms.insert(0, lambda name: name.partition("[")[2].removesuffix("]"))
+    for form in forms:
+        found = {name: form(name) for name in names}
+        if len(set(found.values())) == len(names) and all(found.values()):
+            return found
+    return {name: name for name in names}
+
+
+def _function(name: str) -> str:
+    """``test_x[a::b]`` of ``test_file.py::TestClass::test_x[a::b]``."""
+    function, bracket, parameters = name.partition("[")
+    return function.rpartition("::")[2] + bracket + parameters
 
 
 def percent(ratio: float | None) -> str:
@@ -259,8 +278,9 @@ def noise(found: Sequence[Noise], *, width: int, color: bool) -> str:
                 justify="left" if heading in ("benchmark", "by", "blocks") else "right",
             )
         before = None
+        names = labels(one.benchmark for one in found)
         for one in found:
-            name = short(one.benchmark) if one.benchmark != before else ""
+            name = names[one.benchmark] if one.benchmark != before else ""
             effects = ["–" if effect is None else f"{effect * 100:.1f} %" for _, effect in one.smallest]
             cells = (
                 name,

@@ -114,7 +114,6 @@ class Lockstep:
         if self._wanted is None or self._conflicts:
             session.items.clear()
         else:
-            pin(self._assignment.cpus)
             self._serve({"go"})
         result = yield
         if self._wanted is not None:
@@ -168,8 +167,10 @@ class Lockstep:
 
     def _serve(self, until: set[str]) -> None:
         """Canary rounds, before and after the tests."""
-        while self._channel.receive()["do"] not in until:
+        while (told := self._channel.receive())["do"] not in until:
+            pin(None if told["cpu"] is None else (told["cpu"],))
             self._tell(canary())
+        pin(self._assignment.cpus)
 
     def _tell(self, timed: fixture.Timed) -> None:
         self._channel.send(
