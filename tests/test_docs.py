@@ -12,10 +12,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.gate_support import tried
 from tests.support import outside_pytest
 
 ROOT = Path(__file__).parents[1]
@@ -202,6 +204,10 @@ def test_the_walk_through_the_history_works(tmp_path: Path) -> None:
     assert "0 runs added, 1 there already" in said["laptime import run.json"]
 
 
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stderr
+
+
 PERSON = "export GIT_AUTHOR_NAME=nobody GIT_AUTHOR_EMAIL=@ GIT_COMMITTER_NAME=nobody GIT_COMMITTER_EMAIL=@; "
 
 
@@ -216,7 +222,7 @@ def test_the_walk_through_the_gate_works(tmp_path: Path) -> None:
     said = []
     for code, block in groups:
         for command in (line.removeprefix("$ ") for line in block.splitlines()):
-            done = run(PERSON + command, tmp_path, options=QUIET)
+            done = tried(partial(run, PERSON + command, tmp_path, QUIET), _said)
             expected = int(code or 0) if command.startswith("laptime gate") else 0
             assert expected == done.returncode, done.stdout + done.stderr
             said.append(done.stdout)
@@ -242,7 +248,7 @@ def test_the_readmes_gates_work(copy: Path) -> None:
     assert 0 == run(PERSON + "git commit --quiet --all -m two", copy).returncode
     found = [command for command in commands("README.md") if command.startswith(GATE)]
     assert 2 == len(found)
-    gated, tested = (run(command, copy, options=QUIET) for command in found)
+    gated, tested = (tried(partial(run, command, copy, QUIET), _said) for command in found)
     assert 0 == gated.returncode, gated.stdout + gated.stderr
     assert "1 unchanged" in gated.stdout
     assert 0 == tested.returncode, tested.stdout + tested.stderr

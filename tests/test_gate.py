@@ -630,11 +630,8 @@ TRUTH_BENCHMARKS = """
 
 
 def undisturbed(root: Path, *arguments: str) -> Ended:
-    """A gate to its end; skips the test where the gate finds that something else is at work here."""
-    ended = gate(root, "main", "--max-time=4m", *arguments, limit_s=300)
-    if "This machine is not fit to measure on now" in ended.text:
-        pytest.skip("something else runs on this machine: work that is the same on both sides was not")
-    return ended
+    """A gate to its end; tried again where it finds that something else is at work here, which it has to say."""
+    return tried(lambda: gate(root, "main", "--max-time=4m", *arguments, limit_s=300), lambda ended: ended.text)
 
 
 @pytest.mark.serial
@@ -645,7 +642,7 @@ def test_12_ms_instead_of_10_are_a_regression(tmp_path):
         {"thing/__init__.py": TRUTHS.format(seconds=0.010), "benchmarks/test_thing.py": TRUTH_BENCHMARKS},
         {"thing/__init__.py": TRUTHS.format(seconds=0.012)},
     )
-    ended = undisturbed(root)
+    ended = undisturbed(root, "--complete")
     assert FAIL == ended.code, ended.text
     assert dict.fromkeys(("test_called", "test_pedantic"), "regressed") == verdicts(ended), ended.text
 

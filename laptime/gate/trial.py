@@ -368,7 +368,11 @@ class Trial:
             return UNRESOLVED, f"suspected, and not confirmed: {self.stopped or 'the run ended'}"
         if self._within(name, judged, _CONFIDENCE):
             return UNCHANGED, None
-        return UNRESOLVED, self.stopped if name in self._active else None
+        if name not in self._active:
+            return UNRESOLVED, None
+        if self.stopped and signed_rank.p_above(judged, log1p(self._rules[name].margin)) <= LOOKS[0].suspicion:
+            return UNRESOLVED, f"looks slower, and was not confirmed: {self.stopped}"
+        return UNRESOLVED, self.stopped
 
 
 def smallest(
