@@ -28,6 +28,7 @@ from gate_support import (
     processes_in,
     project,
     state,
+    tried,
     verdicts,
     write,
 )
