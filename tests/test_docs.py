@@ -186,6 +186,7 @@ def test_the_five_minutes_work(tmp_path: Path) -> None:
     assert "2 passed" in run("pytest --benchmark-only", tmp_path, options=QUIET).stdout
 
 
+@pytest.mark.serial  # it has timings compared
 def test_the_walk_through_the_history_works(tmp_path: Path) -> None:
     """Every command of docs/history.md, one after the other, in a project made of the files that it shows."""
     text = (ROOT / "docs" / "history.md").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ _LAPTIME = str(Path(__file__).parents[2])
 _NOT_PASSED_ON = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "COV_CORE_SOURCE", "COVERAGE_PROCESS_START")
 """With one cache for both sides, a side would load what was compiled for the other in the same place."""
 _TAIL = 4000
+_DOTS = re.compile(r"[.sxXFE]+( +\[ *\d+%\])?")
 _MESSAGE_LIMIT_S = 30.0
 
 
@@ -118,9 +120,10 @@ class Side:
         return SideDied(self.label, f"{self.tail()}its process {how}")
 
     def tail(self) -> str:
-        """The end of what it wrote, as lines; nothing if it wrote nothing."""
+        """The end of what it wrote, as lines, without pytest's dots; nothing if it wrote nothing."""
         with suppress(OSError):
-            text = self._log.read_bytes()[-_TAIL:].decode(errors="replace").strip()
+            lines = self._log.read_bytes()[-_TAIL:].decode(errors="replace").splitlines()
+            text = "\n".join(line for line in lines if not _DOTS.fullmatch(line)).strip()
             return f"{text}\n" if text else ""
         return ""
 

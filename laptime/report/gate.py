@@ -114,7 +114,7 @@ def _cells(row: Row, name: str) -> tuple[str, ...]:
 
 def _remark(row: Row) -> str:
     parts = []
-    if row.verdict == UNRESOLVED and row.finding is not None and row.finding.blocks and not row.note:
+    if row.verdict == UNRESOLVED and row.finding is not None and row.finding.blocks:
         smallest = row.finding.smallest
         parts.append("too noisy" if smallest is None else f"20 blocks more would find {smallest * 100:.1f} %")
     if row.note:
