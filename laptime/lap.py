@@ -82,12 +82,33 @@ class Lap:
     info: Mapping[str, object] = field(default_factory=dict)
 
 
+class IdleMeter:
+    """Reads nothing: somebody else does."""
+
+    def before(self) -> Reading:
+        """Nothing."""
+        return Reading(0.0, 0)
+
+    after = before
+
+
+class IdleSampler:
+    """Samples nothing."""
+
+    def start(self, helpers: tuple[int, ...]) -> None:
+        """Begin to do nothing."""
+
+    def stop(self) -> int | None:
+        """No peak."""
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Instruments:
     """What measures beside the timer."""
 
-    meter: Meter
-    memory: MemorySampler
+    meter: Meter | IdleMeter
+    memory: MemorySampler | IdleSampler
     helpers: Callable[[], tuple[int, ...]]
 
 
@@ -168,7 +189,7 @@ def _first_round(first: _Round, instruments: Instruments) -> tuple[float, int | 
 class _Round:
     """The work, called; and before and after each call, what is measured and checked beside it."""
 
-    def __init__(self, lap: Lap, work: Callable[[], object], meter: Meter) -> None:
+    def __init__(self, lap: Lap, work: Callable[[], object], meter: Meter | IdleMeter) -> None:
         self._lap = lap
         self._work = work
         self._meter = meter

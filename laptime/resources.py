@@ -24,6 +24,8 @@ class Resources:
         self.options = options
         self.start_server: Callable[[], Handle] = ReplayServer
         """Where another process has started the server, how to reach that one."""
+        self.instruments: Callable[[], Instruments] = self._instruments
+        """What measures beside the timer; where another process does, what doesn't."""
         self._server: Handle | None = None
         self._memory: MemorySampler | None = None
         self._stages: dict[tuple[object, ...], Stage] = {}
@@ -52,8 +54,7 @@ class Resources:
         """All that is being served."""
         return tuple(self._stages.values())
 
-    def instruments(self) -> Instruments:
-        """What measures beside the timer."""
+    def _instruments(self) -> Instruments:
         if self._memory is None:
             self._memory = MemorySampler()
         return Instruments(Meter(self._helpers), self._memory, self._helpers)

@@ -32,7 +32,7 @@ def make(turns: Turns) -> type[Any]:
     """A class to put in the place of pytest-benchmark's."""
     module: Any = importlib.import_module("pytest_benchmark.fixture")
     pause = module.PauseInstrumentation
-    meter = Meter()
+    meter = Meter(switches=False)
 
     def timed(total: Timed, runner: Callable[..., Any], loops: range | None) -> Any:
         __tracebackhide__ = True

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 import pytest
 
 from laptime.gate.channel import Assignment, Channel, Closed
+from laptime.lap import IdleMeter, IdleSampler, Instruments
+from laptime.measure import descendants
 from laptime.memory import MemorySampler
 from laptime.plugin import GATE_MARK, RESOURCES
 from laptime.plugin.benchmarks import benchmark_session, is_benchmark
@@ -84,6 +86,7 @@ class Lockstep:
             self._conflicts.append("laptime's own plugin is switched off (-p no:laptime)")
         else:
             resources.start_server = lambda: SharedReplay(self._ask)
+            resources.instruments = lambda: Instruments(IdleMeter(), IdleSampler(), tuple)
         self._conflicts += conflicts(config)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -119,7 +122,6 @@ class Lockstep:
         if self._wanted is not None:
             self._channel.send(say="done", modules=loaded())
             self._serve({"quit"})
-            pin(self._assignment.at_first)
             self._forget(session.config)
         return result
 
@@ -157,6 +159,7 @@ class Lockstep:
     def play(self, test: str, turn: Callable[[int, int], fixture.Timed], *, iterations: int | None) -> None:
         """See `laptime.plugin.lockstep.fixture.Turns`."""
         __tracebackhide__ = True
+        self._pin(self._assignment.cpus)
         self._channel.send(say="ready", benchmark=test, iterations=iterations)
         while (told := self._channel.receive())["do"] != "end":
             asked = (told["iterations"], told["repeats"])
@@ -164,13 +167,19 @@ class Lockstep:
                 self._channel.send(say="memory", peak=_peak(partial(turn, *asked)))
             else:
                 self._tell(turn(*asked))
+        self._pin(self._assignment.at_first)
+
+    def _pin(self, cpus: tuple[int, ...] | None) -> None:
+        """What is timed runs where both sides do; set-up and the end go on beside each other, where each began."""
+        if self._assignment.cpus != self._assignment.at_first:
+            pin(cpus)
 
     def _serve(self, until: set[str]) -> None:
         """Canary rounds, before and after the tests."""
         while (told := self._channel.receive())["do"] not in until:
             pin(None if told["cpu"] is None else (told["cpu"],))
             self._tell(canary())
-        pin(self._assignment.cpus)
+        pin(self._assignment.at_first)
 
     def _tell(self, timed: fixture.Timed) -> None:
         self._channel.send(
@@ -223,11 +232,13 @@ def loaded() -> dict[str, str]:
 
 
 def pin(cpus: tuple[int, ...] | None) -> None:
-    """Have all threads of this process run on these CPUs, and with them all that they start."""
+    """Have all threads of this process and its descendants run on these CPUs, and with them all that they start."""
     if cpus is not None:
-        for task in Path("/proc/self/task").iterdir():
-            with suppress(ProcessLookupError):
-                os.sched_setaffinity(int(task.name), cpus)
+        for pid in (os.getpid(), *descendants(os.getpid())):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (done before and after each benchmark)
+                    with suppress(ProcessLookupError):
+                        os.sched_setaffinity(int(task), cpus)
 
 
 def canary() -> fixture.Timed:
