@@ -62,7 +62,6 @@ class Lockstep:
         self._wanted = assignment.benchmarks
         self._conflicts: list[str] = []
         self._errors: list[tuple[str, str]] = []
-        self._items: list[pytest.Item] = []
         self._said: dict[str, tuple[str, str]] = {}
 
     # what there is
@@ -160,14 +159,16 @@ class Lockstep:
         """See `laptime.plugin.lockstep.fixture.Turns`."""
         __tracebackhide__ = True
         self._pin(self._assignment.cpus)
-        self._channel.send(say="ready", benchmark=test, iterations=iterations)
-        while (told := self._channel.receive())["do"] != "end":
-            asked = (told["iterations"], told["repeats"])
-            if told["do"] == "memory":
-                self._channel.send(say="memory", peak=_peak(partial(turn, *asked)))
-            else:
-                self._tell(turn(*asked))
-        self._pin(self._assignment.at_first)
+        try:
+            self._channel.send(say="ready", benchmark=test, iterations=iterations)
+            while (told := self._channel.receive())["do"] != "end":
+                asked = (told["iterations"], told["repeats"])
+                if told["do"] == "memory":
+                    self._channel.send(say="memory", peak=_peak(partial(turn, *asked)))
+                else:
+                    self._tell(turn(*asked))
+        finally:
+            self._pin(self._assignment.at_first)
 
     def _pin(self, cpus: tuple[int, ...] | None) -> None:
         """What is timed runs where both sides do; set-up and the end go on beside each other, where each began."""
