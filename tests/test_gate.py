@@ -637,15 +637,15 @@ def undisturbed(root: Path, *arguments: str) -> Ended:
 
 @pytest.mark.serial
 def test_12_ms_instead_of_10_are_a_regression(tmp_path):
-    """However it is measured."""
+    """Of a benchmark that sets up each of its rounds, too."""
     root = project(
         tmp_path / "project",
         {"thing/__init__.py": TRUTHS.format(seconds=0.010), "benchmarks/test_thing.py": TRUTH_BENCHMARKS},
         {"thing/__init__.py": TRUTHS.format(seconds=0.012)},
     )
-    ended = undisturbed(root, "--complete")
+    ended = undisturbed(root, "-k", "pedantic")
     assert FAIL == ended.code, ended.text
-    assert dict.fromkeys(("test_called", "test_pedantic"), "regressed") == verdicts(ended), ended.text
+    assert {"test_pedantic": "regressed"} == verdicts(ended), ended.text
 
 
 @pytest.mark.serial

@@ -280,7 +280,8 @@ class Session:
     def _reserve(self, trial: Trial, names: Sequence[str]) -> float:
         """Seconds that must be left to go on: a suspicion that can't be confirmed in time is worth nothing."""
         block_s = self._blocks.seconds(names) * _SPARE
-        return block_s if trial.confirming else block_s + self._confirmation_s(names)
+        confirms = trial.look is not None and trial.look.suspicion > 0
+        return block_s if trial.confirming or not confirms else block_s + self._confirmation_s(names)
 
     def _confirmation_s(self, names: Sequence[str]) -> float:
         """Of one of them."""
