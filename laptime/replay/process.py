@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -157,7 +158,7 @@ def _responses(path: Path, sha256: str, method: str, origin: str) -> dict[str, R
     return found
 
 
-class Handle:
+class Handle(ABC):
     """What a session needs of a server, wherever its process is: load cassettes, begin rounds, ask.
 
     before_round  called before each round begins, while what is logged of the last one is still there
@@ -221,9 +222,9 @@ class Handle:
             raise _ERRORS.get(answer["error"], OSError)(answer["message"])
         return answer
 
+    @abstractmethod
     def exchange(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """The same, where an error that the server answers is returned as it is. Raises `ReplayDied`."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Need it no longer."""
