@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -55,18 +56,17 @@ class Arena:
         self._server: ReplayServer | None = None
 
     def __enter__(self) -> Self:
-        if hasattr(os, "sched_setaffinity"):
-            self._stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
-        root = Path(tempfile.mkdtemp(prefix="laptime-gate-")).resolve()
-        self._reaper = Reaper(root)
-        self._stack.callback(self._reaper.close)
-        try:
+        with ExitStack() as stack:
+            if hasattr(os, "sched_setaffinity"):
+                stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+            root = Path(tempfile.mkdtemp(prefix="laptime-gate-")).resolve()
+            stack.callback(shutil.rmtree, root, ignore_errors=True)  # where the reaper was killed, or is too slow
+            self._reaper = Reaper(root)
+            stack.callback(self._reaper.close)
             self._log = root / "log"
             self._log.mkdir()
             self.trees = Trees(root, self._where)
-        except BaseException:
-            self._stack.close()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

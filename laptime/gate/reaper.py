@@ -24,7 +24,6 @@ class Reaper:
     """The handle on the process."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
         self._process: subprocess.Popen[bytes] = child.start(
             (sys.executable, "-m", "laptime.gate.reaper", str(directory))
         )
@@ -40,7 +39,6 @@ class Reaper:
     def close(self) -> None:
         """Have it do its work, and wait for it."""
         child.end(self._process, _LIMIT_S)
-        shutil.rmtree(self._directory, ignore_errors=True)  # it was killed, or was too slow
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None

@@ -63,6 +63,17 @@ def make(turns: Turns) -> type[Any]:
         def _raw(self, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             runner = self._make_runner(function_to_benchmark, args, kwargs)
+
+            def once(total: Timed, iterations: int) -> None:
+                __tracebackhide__ = True
+                timed(total, runner, range(iterations))
+
+            self._play(once, None)
+            return function_to_benchmark(*args, **kwargs)
+
+        def _play(self, once: Callable[[Timed, int], None], iterations: int | None) -> None:
+            """Have rounds of ``once(total, iterations)`` run as the gate says; see `Turns.play` for `iterations`."""
+            __tracebackhide__ = True
             stats = self._make_stats(1)
 
             def turn(iterations: int, repeats: int) -> Timed:
@@ -70,14 +81,13 @@ def make(turns: Turns) -> type[Any]:
                 total = Timed()
                 gc.collect()
                 for _ in range(repeats):
-                    timed(total, runner, range(iterations))
+                    once(total, iterations)
                 stats.update(total.wall_s / iterations / repeats)
                 return total
 
-            collected(lambda: turns.play(self.fullname, turn, iterations=None))
+            collected(lambda: turns.play(self.fullname, turn, iterations=iterations))
             if not stats.stats.data:  # the other side left: what the test asks of its figures is to be there
-                turn(1, 1)
-            return function_to_benchmark(*args, **kwargs)
+                turn(iterations or 1, 1)
 
         def _raw_pedantic(
             self,
@@ -95,34 +105,21 @@ def make(turns: Turns) -> type[Any]:
             kwargs = kwargs or {}
             result = None
 
-            def once(total: Timed, loops: range | None) -> None:
+            def once(total: Timed, iterations: int) -> None:
                 __tracebackhide__ = True
                 nonlocal result
                 given = _arguments(setup, args, kwargs)
+                loops = range(iterations) if iterations > 1 else None
                 result = timed(total, self._make_runner(target, *given), loops)
                 if teardown is not None:
                     teardown(*given[0], **given[1])
 
-            def loops(count: int) -> range | None:
-                return range(count) if count > 1 else None
-
             for _ in range(warmup_rounds):
-                once(Timed(), loops(iterations))
-            stats = self._make_stats(1)
-
-            def turn(iterations: int, repeats: int) -> Timed:
-                __tracebackhide__ = True
-                total = Timed()
-                gc.collect()
-                for _ in range(repeats):
-                    once(total, loops(iterations))
-                stats.update(total.wall_s / iterations / repeats)
-                return total
-
+                once(Timed(), iterations)
             fixed = setup is not None or teardown is not None
-            collected(lambda: turns.play(self.fullname, turn, iterations=iterations if fixed else None))
-            if not stats.stats.data or iterations > 1 or not fixed:
-                once(Timed(), None)  # a round of several calls keeps no answer
+            self._play(once, iterations if fixed else None)
+            if iterations > 1 or not fixed:
+                once(Timed(), 1)  # a round of several calls keeps no answer
             return result
 
     return LockstepFixture
