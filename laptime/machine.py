@@ -9,8 +9,6 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import psutil
-
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 _CPU_INFO = Path("/proc/cpuinfo")
 _SPEED_FLAGS = (
@@ -29,7 +27,7 @@ def affinity_cpus() -> int:
     """The CPUs that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return psutil.cpu_count() or 1
+    return os.cpu_count() or 1
 
 
 def cpu_quota() -> float | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from laptime.files import is_writable
 from laptime.redact import Secrets
-from laptime.replay import Latency
+
+if TYPE_CHECKING:
+    from laptime.replay import Latency
 
 REPLAY, LIVE, RECORD = "replay", "live", "record"
 HTTP_MODES = (REPLAY, LIVE, RECORD)
@@ -43,6 +46,8 @@ class Options:
 
     def pace(self, latency: str) -> Latency:
         """How fast to play: the command line goes before the suite's `latency`. Raises `LatencyError`."""
+        from laptime.replay import Latency
+
         pace = self.latency or Latency.parse(latency)
         return pace if self.jitter is None else pace.with_jitter(self.jitter)
 
@@ -58,10 +63,10 @@ def parse(
     history: str | None = None,
     chosen: bool = False,
 ) -> Options:
-    """Read the options' texts. Raises `OptionError` or `LatencyError`."""
+    """Read the options' texts. Raises `OptionError`."""
     return Options(
         http=http,
-        latency=None if latency is None else Latency.parse(latency),
+        latency=None if latency is None else _latency(latency, jitter),
         jitter=jitter,
         origins=dict(_origin(text) for text in origins),
         har=None if har is None else _writable(Path(har)),
@@ -69,6 +74,18 @@ def parse(
         history=history,
         chosen=chosen,
     )
+
+
+def _latency(text: str, jitter: int | None) -> Latency:
+    from laptime.replay import Latency, LatencyError
+
+    try:
+        latency = Latency.parse(text)
+        if jitter is not None:
+            latency.with_jitter(jitter)
+    except LatencyError as error:
+        raise OptionError(str(error)) from error
+    return latency
 
 
 def _writable(path: Path) -> Path:

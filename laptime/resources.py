@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from laptime import live
-from laptime.lap import Instruments
-from laptime.measure import Meter
-from laptime.memory import MemorySampler
 from laptime.options import Options
-from laptime.replay import Handle, Latency, ReplayServer, Stage
+
+if TYPE_CHECKING:
+    from laptime.lap import Instruments
+    from laptime.memory import MemorySampler
+    from laptime.replay import Handle, Latency, Stage
 
 
 class KnownUnreachable(Exception):
@@ -22,7 +23,7 @@ class Resources:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.start_server: Callable[[], Handle] = ReplayServer
+        self.start_server: Callable[[], Handle] = _start_server
         """Where another process has started the server, how to reach that one."""
         self.instruments: Callable[[], Instruments] = self._instruments
         """What measures beside the timer; where another process does, what doesn't."""
@@ -55,6 +56,10 @@ class Resources:
         return tuple(self._stages.values())
 
     def _instruments(self) -> Instruments:
+        from laptime.lap import Instruments
+        from laptime.measure import Meter
+        from laptime.memory import MemorySampler
+
         if self._memory is None:
             self._memory = MemorySampler()
         return Instruments(Meter(self._helpers), self._memory, self._helpers)
@@ -64,6 +69,8 @@ class Resources:
 
         Raises `laptime.live.Unreachable` the first time, `KnownUnreachable` from then on.
         """
+        from laptime import live
+
         url = self.options.origins.get(name, origin)
         if name not in self._reached:
             self._reached[name] = False
@@ -85,3 +92,9 @@ class Resources:
         """Processes of the harness, which are not the work's."""
         pids = (helper.pid for helper in (self._server, self._memory) if helper is not None)
         return tuple(pid for pid in pids if pid is not None)
+
+
+def _start_server() -> Handle:
+    from laptime.replay import ReplayServer
+
+    return ReplayServer()

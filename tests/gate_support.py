@@ -22,10 +22,10 @@ from laptime.git import is_repository
 
 PASS, FAIL, CANNOT = 0, 1, 2
 GATE = (sys.executable, "-m", "laptime.cli", "gate")
-NO_BLOCKS = "--max-time=1s"
+NO_BLOCKS = "--max-time=0.1s"
 """All is collected and tried once, which takes longer; the time is over before the first block."""
-QUICK = {"PYTEST_ADDOPTS": "-p no:hypothesispytest", "COLUMNS": "200"}
-"""What takes a third of a side's start is left out; no name is broken into lines."""
+QUICK = {"PYTEST_ADDOPTS": "-p no:hypothesispytest -p no:anyio", "COLUMNS": "200"}
+"""Plugins that take half of a side's start are left out; no name is broken into lines."""
 NOBODY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 VERDICTS = ("regressed", "improved", "unchanged", "unresolved", "new", "missing", "broken")
 

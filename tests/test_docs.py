@@ -40,7 +40,7 @@ interactions:
 - request: {method: GET, uri: 'https://shop.example/front', body: null, headers: {}}
   response: {status: {code: 200, message: OK}, headers: {}, body: {string: hello}}
 """
-QUIET = "-p no:cacheprovider -p no:hypothesispytest"
+QUIET = "-p no:cacheprovider -p no:hypothesispytest -p no:anyio"
 STORED = f"--tier smoke --latency none {QUIET}"
 FAST = f"{STORED} --no-history"
 

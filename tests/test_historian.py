@@ -476,7 +476,7 @@ def test_a_second_session_of_the_process_has_its_own_storage(tmp_path: Path) -> 
     write(tmp_path, test_quick=QUICK)
     code = f"""
 import pytest
-plain = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", {str(tmp_path)!r}]
+plain = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", {str(tmp_path)!r}]
 print(pytest.main([*plain, "--history", "own.db", "--benchmark-save", "one"]))
 print(pytest.main([*plain, "--history", "own.db", "--benchmark-compare", "nobody"]))
 print(pytest.main([*plain, "--no-history", "--benchmark-save", "two"]))

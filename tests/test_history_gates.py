@@ -483,8 +483,8 @@ def test_thinning_leaves_gates_alone(store_url):
 # Many at once
 
 
-def append_fifty(number: str, url: str) -> int:
-    """Append fifty gates of one's own, with a benchmark of everybody's and some of their own; how many were new."""
+def append_twenty(number: str, url: str) -> int:
+    """Append twenty gates of one's own, with a benchmark of everybody's and some of their own; how many were new."""
     store, mine = Store(url, HERE), int(number)
     return sum(
         store.append_gate(
@@ -495,17 +495,17 @@ def append_fifty(number: str, url: str) -> int:
                 host={"host": f"host {turn}"},
             )
         )
-        for turn in range(50)
+        for turn in range(20)
     )
 
 
 def test_eight_processes_append_at_once(store_url):
     """None of their gates is lost or doubled, though they need the same names and documents in other orders."""
     opened(store_url)
-    assert [50] * 8 == processes("append_fifty", 8, store_url)
+    assert [20] * 8 == processes("append_twenty", 8, store_url)
     store = Store(store_url, HERE)
-    assert {gate(1000 * n + m).id for n in range(8) for m in range(50)} == store.gate_ids().keys()
-    assert [13] * 400 == [len(one.results) for one in everything(store)]
+    assert {gate(1000 * n + m).id for n in range(8) for m in range(20)} == store.gate_ids().keys()
+    assert [13] * 160 == [len(one.results) for one in everything(store)]
 
 
 def append_both(number: str, url: str) -> list[bool]:

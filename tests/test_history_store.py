@@ -447,21 +447,21 @@ def test_shrinking_a_server_is_nothing(store_url):
 # Many at once
 
 
-def append_hundred(number: str, url: str) -> int:
-    """Append a hundred runs of one's own; how many were new."""
+def append_fifty(number: str, url: str) -> int:
+    """Append fifty runs of one's own; how many were new."""
     store = Store(url, HERE)
-    return sum(store.append(run({f"test_{n}": 1.0}, number=1000 * int(number) + n)) for n in range(100))
+    return sum(store.append(run({f"test_{n}": 1.0}, number=1000 * int(number) + n)) for n in range(50))
 
 
 def test_eight_processes_append_at_once(store_url):
     """None of their runs is lost or doubled."""
     opened(store_url)
-    assert [100] * 8 == processes("append_hundred", 8, store_url)
+    assert [50] * 8 == processes("append_fifty", 8, store_url)
     store = Store(store_url, HERE)
-    expected = {run({"x": 1.0}, number=1000 * n + m).id for n in range(8) for m in range(100)}
+    expected = {run({"x": 1.0}, number=1000 * n + m).id for n in range(8) for m in range(50)}
     assert expected == store.ids().keys()
-    assert 800 == len(store.numbers()) == len(everything(store))
-    assert [8] * 100 == [len(points) for points in store.every_series().values()]
+    assert 400 == len(store.numbers()) == len(everything(store))
+    assert [8] * 50 == [len(points) for points in store.every_series().values()]
 
 
 def open_and_append(number: str, url: str) -> bool:

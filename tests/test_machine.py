@@ -10,7 +10,6 @@ import sys
 import sysconfig
 import types
 
-import psutil
 import pytest
 
 from laptime import machine
@@ -34,7 +33,7 @@ def test_only_cpus_that_may_be_used_count(monkeypatch):
 def test_without_affinity_every_cpu_counts(monkeypatch):
     """As on macOS."""
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(psutil, "cpu_count", lambda: 7)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
     assert 7 == machine.affinity_cpus()
 
 

@@ -11,7 +11,7 @@ import pytest
 from laptime import plan
 from laptime.options import REPLAY, Options
 from laptime.plugin.benchmarks import benchmark_fixture, benchmark_session, is_lap, is_timing
-from laptime.report import race, tables
+from laptime.report import race
 
 LAP_KEYWORD = "laptime_lap"
 CACHE_KEY = "laptime/seconds"
@@ -111,6 +111,8 @@ class Narrator:
             return
         found = race.races(bench.as_dict() for bench in session.benchmarks if bench and not bench.has_error)
         if found:
+            from laptime.report import tables  # Rich: only where there is something to show
+
             terminalreporter.section("laptime", sep="-", yellow=True)
             width = self._config.get_terminal_writer().fullwidth
             terminalreporter.write(tables.terminal(found, width=width, color=terminalreporter.hasmarkup).lstrip("\n"))

@@ -29,8 +29,8 @@ from laptime.compare import (
     Figure,
     Row,
 )
-from laptime.history import Difference, Fingerprint
-from laptime.report.console import plain, printed
+from laptime.history import Difference
+from laptime.report.console import escaped, fingerprint_line, plain, printed
 from laptime.report.race import duration, times
 from laptime.stats.intervals import Interval, Ratio
 
@@ -275,16 +275,6 @@ def _of(one: Comparison) -> str:
     return "across: " + "; ".join(f"{each.what} {each.base} → {each.head}" for each in one.differences)
 
 
-def fingerprint_line(fingerprint: Fingerprint) -> str:
-    """``CPython 3.13.0, AMD EPYC, 2 CPUs``."""
-    machine, python = fingerprint.machine, fingerprint.interpreter
-    version = f"{python.get('version', '?')}{'t' if python.get('free-threaded') else ''}"
-    parts = [f"{python.get('implementation', 'Python ?')} {version}", str(machine.get("cpu", "unknown machine"))]
-    if "usable CPUs" in machine:
-        parts.append(f"{machine['usable CPUs']} CPUs")
-    return ", ".join(parts)
-
-
 def _runs(count: int) -> str:
     return f"{count} run{'' if count == 1 else 's'}"
 
@@ -299,13 +289,6 @@ def _some(rows: Sequence[Row], most: int = 3) -> str:
 
 def _names(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
-
-
-def escaped(text: str) -> str:
-    """A text in Markdown: no markup, no HTML and no table is made of it."""
-    for sign in "\\`*_[]|":
-        text = text.replace(sign, f"\\{sign}")
-    return plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
 
 
 def _comparison_json(one: Comparison) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rich's output as a text. Pure."""
+"""Stored words and Rich's output as texts, for a terminal and for Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from io import StringIO
 
 from rich.console import Console
+
+from laptime.history import Fingerprint
 
 
 def plain(text: str) -> str:
@@ -28,3 +30,20 @@ def printed(show: Callable[[Callable[..., None]], None], *, width: int, color: b
     )
     show(console.print)
     return text.getvalue()
+
+
+def escaped(text: str) -> str:
+    """A text in Markdown: no markup, no HTML and no table is made of it."""
+    for sign in "\\`*_[]|":
+        text = text.replace(sign, f"\\{sign}")
+    return plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
+
+
+def fingerprint_line(fingerprint: Fingerprint) -> str:
+    """``CPython 3.13.0, AMD EPYC, 2 CPUs``."""
+    machine, python = fingerprint.machine, fingerprint.interpreter
+    version = f"{python.get('version', '?')}{'t' if python.get('free-threaded') else ''}"
+    parts = [f"{python.get('implementation', 'Python ?')} {version}", str(machine.get("cpu", "unknown machine"))]
+    if "usable CPUs" in machine:
+        parts.append(f"{machine['usable CPUs']} CPUs")
+    return ", ".join(parts)

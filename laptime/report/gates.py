@@ -11,8 +11,7 @@ from rich.text import Text
 
 from laptime.git import Commit
 from laptime.history import Fingerprint, GateEntry
-from laptime.report.comparison import escaped
-from laptime.report.console import plain, printed
+from laptime.report.console import escaped, plain, printed
 from laptime.report.race import duration
 from laptime.report.runs import short
 

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from laptime.git import Commit
 from laptime.history import Entry, Fingerprint
-from laptime.report.comparison import escaped, fingerprint_line
-from laptime.report.console import plain, printed
+from laptime.report.console import escaped, fingerprint_line, plain, printed
 
 _SHORT = 10
 _HEADINGS = ("run", "when (UTC)", "commit", "branch", "benchmarks", "label", "on")

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from laptime.history import Point
-from laptime.report.comparison import escaped, size
-from laptime.report.console import plain, printed
+from laptime.report.comparison import size
+from laptime.report.console import escaped, plain, printed
 from laptime.report.race import duration
 from laptime.trend import ChangePoint, Series
 
