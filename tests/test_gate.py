@@ -101,6 +101,11 @@ FATE_BENCHMARKS = """
     def test_skipped_by_base(benchmark):
         benchmark(thing.work)
 
+    def test_pedantic_skipped_by_base(benchmark):
+        if thing.BASE:
+            pytest.skip("not on BASE's machine")
+        assert benchmark.pedantic(thing.work, setup=lambda: ((3,), {}), rounds=2) == 3
+
     @pytest.mark.skip
     def test_skipped_by_both(benchmark):
         benchmark(thing.work)
@@ -185,7 +190,7 @@ def test_what_is_broken_is_named_with_its_reason_and_the_others_are_run(tmp_path
     }
     others = {
         **dict.fromkeys(("test_old_name", "test_skipped_by_head"), "missing"),
-        **dict.fromkeys(("test_new_name", "test_skipped_by_base"), "new"),
+        **dict.fromkeys(("test_new_name", "test_skipped_by_base", "test_pedantic_skipped_by_base"), "new"),
         **dict.fromkeys(("test_fine", "test_far_slower"), "unresolved"),
     }
     assert dict.fromkeys(broken, "broken") | others == verdicts(ended), ended.text
