@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.budgets.figures import ROOT
 
+MODULES = ("primes", "hn_items", "quotes")
 NOT_SLOWED = ("asyncio", "sieve")
 """What `slow` leaves as it is: what is said of these is said of no change."""
 _SLEEP_S = 6e-5
@@ -53,11 +54,12 @@ def comment(repository: Path) -> None:
     _commit(repository, "a comment")
 
 
-def slow(repository: Path, share: float) -> None:
-    """Commit a slowdown of `share` (0.05 is 5 %) of fetching and of the search for primes."""
-    _replace(repository / "workloads" / "primes.py", _PRIMES[0], _PRIMES[1].format(residues=round(101 * share)))
-    for name in ("hn_items", "quotes"):
-        _replace(repository / "workloads" / f"{name}.py", _FETCH[0], _FETCH[1].format(share=share, sleep_s=_SLEEP_S))
+def slow(repository: Path, share: float, modules: Sequence[str] = MODULES) -> None:
+    """Commit a slowdown of `share` (0.05 is 5 %) of fetching and of the search for primes, or of one of them."""
+    for name in modules:
+        old, new = _PRIMES if name == "primes" else _FETCH
+        new = new.format(residues=round(101 * share), share=share, sleep_s=_SLEEP_S)
+        _replace(repository / "workloads" / f"{name}.py", old, new)
     _commit(repository, f"{share:.0%} slower")
 
 
