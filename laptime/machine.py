@@ -11,6 +11,9 @@ from pathlib import Path
 
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 _CPU_INFO = Path("/proc/cpuinfo")
+_STAT = Path("/proc/stat")
+_STEAL = 8
+"""Its place among the figures of all CPUs, after their name (proc_stat(5))."""
 _SPEED_FLAGS = (
     "--enable-optimizations",
     "--with-lto",
@@ -42,6 +45,15 @@ def cpu_quota() -> float | None:
 def usable_cpus() -> float:
     """How many CPUs' worth of work can be done at once: the lesser of affinity and quota."""
     return min(affinity_cpus(), cpu_quota() or float("inf"))
+
+
+def stolen_s() -> float | None:
+    """CPU seconds that a host has taken from this virtual machine, of all its CPUs; None where it isn't told."""
+    try:
+        ticks = int(_STAT.read_text().partition("\n")[0].split()[_STEAL])
+    except (OSError, ValueError, IndexError):
+        return None
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def gil() -> str:

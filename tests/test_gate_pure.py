@@ -559,8 +559,8 @@ def test_at_every_width_names_verdicts_and_changes_can_be_read(width: int, color
     assert "test_x[red]\\x1b[31m\\r\\n\\u202e[/red]" in name
     assert "long_" * 60 in name
     assert "not in BASE" in " ".join(bare.split())
-    if width < 120:  # told below, rather than in a column
-        assert re.search("20 blocks more would find 4.0 %; suspected, and not confirmed", bare)
+    assert re.search(r"long_: suspected, and not confirmed$", bare, re.M)  # told below, rather than in a column
+    assert "4.0 %" in "\n".join(_table(shown))
     assert "1 regressed" in lines[-2]
     assert lines[-1] == "FAILED: 1 broken, 1 regressed"
 
@@ -579,6 +579,26 @@ def test_the_interval_and_the_blocks_are_shown_where_there_is_room() -> None:
     assert "+18.9 % … +23.7 %" in found[80]
     assert "blocks" in found[200].splitlines()[1]
     assert "█" in found[200]
+
+
+def test_what_is_unresolved_tells_what_could_be_found_and_why_it_is_open() -> None:
+    """In columns where there is room; that the run was ended is said once, below."""
+    stop = "there was no time left"
+    open_ = _finding(ratio=0.93, verdict=UNRESOLVED)
+    rows = [
+        Row("test_a", WALL, UNRESOLVED, open_, note=stop),
+        Row("test_b", WALL, UNRESOLVED, open_, note=f"looks slower, and was not confirmed: {stop}"),
+        Row("test_c", WALL, UNCHANGED, _finding()),
+    ]
+    shown = gate.terminal(Report("main", "HEAD", tuple(rows), stopped=stop), lambda name: name, width=120, color=False)
+    head, *lines = _table(shown)
+    assert "would find" in head
+    assert [line.split()[0] for line in lines if "4.0 %" in line] == ["test_a", "test_b"]
+    assert [line.split()[0] for line in lines if line.rstrip().endswith("looks slower, and was not confirmed")] == [
+        "test_b"
+    ]
+    assert shown.count(stop) == 1
+    assert "would find" not in _shown(rows[2:], 120)
 
 
 def test_a_colour_is_the_verdicts() -> None:

@@ -212,3 +212,24 @@ def test_what_is_told_can_be_stored():
     for told in (machine.machine(), machine.interpreter(), machine.host()):
         assert told == json.loads(json.dumps(told))
     assert set() == {*machine.host()} & {*machine.machine(), *machine.interpreter()}
+
+
+@pytest.mark.parametrize(
+    ("told", "stolen"),
+    [
+        ("cpu  1 2 3 4 5 6 7 800 9 10\ncpu0 1 2 3 4 5 6 7 300 9 10\n", 800),
+        ("cpu  1 2 3 4 5 6 7\n", None),
+        ("cpu  1 2 3 4 5 6 7 much 9\n", None),
+        ("", None),
+        (None, None),
+    ],
+    ids=["all CPUs'", "an old kernel", "no figure", "empty", "no such file"],
+)
+def test_what_the_host_took_is_read_where_it_is_told(tmp_path, monkeypatch, told, stolen):
+    """In seconds of all CPUs together."""
+    file = tmp_path / "stat"
+    if told is not None:
+        file.write_text(told)
+    monkeypatch.setattr(machine, "_STAT", file)
+    expected = None if stolen is None else stolen / os.sysconf("SC_CLK_TCK")
+    assert expected == machine.stolen_s()

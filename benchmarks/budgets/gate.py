@@ -26,12 +26,14 @@ from laptime.gate import settings
 from laptime.gate.session import Plan, Request, Session
 from laptime.gate.trial import IMPROVED, REGRESSED, Finding, Look, Rules, Trial
 
-BLOCKS, BANK_LIMIT_S = 40, 1800.0
+BLOCKS, BANK_LIMIT_S = 20, 1800.0
 DRAWN = 2000
 RUNS = 10
 SLOWDOWNS = (0.05, 0.10)
 OTHERS = ("mean:5%", "min:5%")
-MULTICORE = "processes"
+PROCESSES = "processes"
+KINDS = (("one process", False), ("pools of processes", True))
+"""One process: sequential, threads and asyncio."""
 
 Bank = Mapping[str, Sequence[Mapping[str, float]]]
 """Benchmark -> the blocks in order, each a log ratio by metric."""
@@ -81,12 +83,12 @@ def _name(finding: Finding) -> str:
 
 def _noise(bank: Bank) -> Iterator[Figure]:
     """The standard deviation of a block, of each kind of benchmark."""
-    for kind, chosen in (("one CPU", False), ("several CPUs", True)):
+    for kind, chosen in KINDS:
         for metric in ("wall", "cpu"):
             deviations = [
                 stdev(values)
                 for name, rows in bank.items()
-                if (MULTICORE in name) == chosen
+                if (PROCESSES in name) == chosen
                 and len(values := [row[metric] for row in rows if metric in row]) >= BLOCKS // 2
             ]
             if deviations:
@@ -126,11 +128,11 @@ def _effects(bank: Bank, share: float) -> Iterator[Figure]:
 def _found(same: Bank, bank: Bank, share: float) -> Iterator[Figure]:
     """One benchmark is slower, the others are not: its blocks come from one bank, theirs from the other."""
     random = Random(2)
-    for kind, chosen in (("one CPU", False), ("several CPUs", True)):
+    for kind, chosen in KINDS:
         names = [
             name
             for name in bank
-            if (MULTICORE in name) == chosen and not any(word in name for word in planted.NOT_SLOWED)
+            if (PROCESSES in name) == chosen and not any(word in name for word in planted.NOT_SLOWED)
         ]
         found, count, taken = 0, 0, []
         for _ in progress(range(DRAWN // 4), f"{share:.0%} slower, {kind}"):
@@ -142,7 +144,7 @@ def _found(same: Bank, bank: Bank, share: float) -> Iterator[Figure]:
         least = lower(found, count)
         promised = (share, chosen) in ((0.05, False), (0.10, True))
         yield Figure(
-            f"{share:.0%} slower on {kind}: found in runs drawn",
+            f"{share:.0%} slower, {kind}: found in runs drawn",
             f"{found / count:.1%} of {count} (95 % bound {least:.1%}), after {median(taken):.0f} blocks",
             "≥ 95 %" if promised else "",
             found / count >= 0.95 if promised else None,

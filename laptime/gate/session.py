@@ -8,6 +8,7 @@ Whatever happens, no process, directory or server is left.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Protocol, Self
 
-from laptime import git, project
+from laptime import git, machine, project
 from laptime.gate import noise, proof, trees, verdicts
 from laptime.gate._errors import GateError
 from laptime.gate.arena import Arena, Wanted
@@ -33,6 +34,8 @@ from laptime.gate.verdicts import Cost, Report, Row, Trouble
 
 _SPARE = 1.25
 """A block may take so many times as long as expected."""
+_STOLEN = 0.05
+"""From this share on it is said that a host took so much of the machine's time."""
 SAME_FILES = "the same files on both sides: nothing under test differs"
 
 
@@ -107,6 +110,7 @@ class Session:
         self._costs: dict[str, list[tuple[Cost, Cost]]] = {}
         self._trial = Trial({})
         self._first_block_at = 0.0
+        self._stolen_s: float | None = None
         self.modules: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
@@ -260,6 +264,7 @@ class Session:
 
     def _judge(self, trial: Trial) -> None:
         self._first_block_at = time.monotonic() - self._started
+        self._stolen_s = machine.stolen_s()
         deadline = self._started + self._settings.max_time_s
         self._listener.plan(self._plan(list(trial.wanted())))
         announced: object = None
@@ -357,9 +362,20 @@ class Session:
             stopped=trial.stopped,
             interrupted=interrupted,
             looked=trial.looked,
-            remarks=tuple(self._remarks),
+            remarks=(*self._remarks, *self._disturbed()),
             skipped=tuple(self._skipped),
         )
+
+    def _disturbed(self) -> list[str]:
+        """What a virtual machine's host took while blocks ran."""
+        now_s = machine.stolen_s()
+        if self._stolen_s is None or now_s is None:
+            return []
+        blocks_s = time.monotonic() - self._started - self._first_block_at
+        share = (now_s - self._stolen_s) / (blocks_s * (os.cpu_count() or 1))
+        if share < _STOLEN:
+            return []
+        return [f"the host of this virtual machine took {share:.0%} of its CPU time meanwhile: more is left unresolved"]
 
 
 _IN_TICKS = "workers of a fork server ended in it, whose CPU time is known to 10 ms only"

@@ -40,8 +40,8 @@ _STYLES = {
 _MOST_BARS = 20
 _LEAST_SCALE = 0.02
 """Bars as high as this, at least: noise of a few parts in a thousand is to look like noise."""
-_HEADINGS = ("benchmark", "by", "verdict", "change", "95 % interval", "blocks", "")
-_NAME, _VERDICT, _INTERVAL, _BLOCKS, _REMARK = 0, 2, 4, 5, 6
+_HEADINGS = ("benchmark", "by", "verdict", "change", "95 % interval", "would find", "blocks", "")
+_NAME, _VERDICT, _INTERVAL, _FINDS, _BLOCKS, _REMARK = 0, 2, 4, 5, 6, 7
 _LEAST_TEXT, _GAP = 20, 2
 _WIDE = 120
 """From so many columns on, a self-test shows its blocks."""
@@ -53,7 +53,7 @@ def terminal(report: Report, command: Callable[[str], str], *, width: int, color
     def show(write: Callable[..., None]) -> None:
         write(f"laptime gate: {plain(report.head)} against {plain(report.base)}")
         if report.rows:
-            table, remarks = _table(report.rows, width)
+            table, remarks = _table(report, width)
             write(table)
             for line in remarks:
                 write(Text(plain(line)), soft_wrap=True)
@@ -65,16 +65,20 @@ def terminal(report: Report, command: Callable[[str], str], *, width: int, color
     return printed(show, width=width, color=color)
 
 
-def _table(rows: Sequence[Row], width: int) -> tuple[Table, list[str]]:
+def _table(report: Report, width: int) -> tuple[Table, list[str]]:
     """The table, and the remarks for which it has no room."""
+    rows = report.rows
     named = [number == 0 or row.benchmark != rows[number - 1].benchmark for number, row in enumerate(rows)]
     names = labels(row.benchmark for row in rows)
-    drawn = [_cells(row, names[row.benchmark] if first else "") for row, first in zip(rows, named, strict=True)]
-    lines = [[plain(cell) for cell in line] for line in drawn]
+    remarks = [_remark(row, report.stopped) for row in rows]
+    lines = [
+        [*map(plain, _cells(row, names[row.benchmark] if first else "")), plain(remark)]
+        for row, first, remark in zip(rows, named, remarks, strict=True)
+    ]
     shown = _fitting(lines, width)
     table = Table(box=None, pad_edge=False)
     for number in shown:
-        table.add_column(_HEADINGS[number], overflow="fold", no_wrap=number not in (_NAME, _REMARK))
+        table.add_column(_HEADINGS[number], overflow="fold", no_wrap=number != _NAME)
     for row, line in zip(rows, lines, strict=True):
         cells = [Text(line[number]) for number in shown]
         cells[shown.index(_VERDICT)].stylize(_STYLES[row.verdict])
@@ -86,40 +90,48 @@ def _table(rows: Sequence[Row], width: int) -> tuple[Table, list[str]]:
 
 
 def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
-    """The columns for which there is room, beside a name and a remark that can be read."""
+    """The columns for which there is room: remarks where all fit on lines of their own, the others beside a name."""
     wide = [max(len(line[number]) for line in (_HEADINGS, *lines)) for number in range(len(_HEADINGS))]
-    shown = list(range(len(_HEADINGS)))
-    for number in (_BLOCKS, _REMARK, _INTERVAL):
-        room = width - sum(wide[one] + _GAP for one in shown if one not in (_NAME, _REMARK))
-        remark = min(_LEAST_TEXT, wide[_REMARK]) + _GAP if _REMARK in shown else 0
-        if room >= min(_LEAST_TEXT, wide[_NAME]) + remark:
+    empty = {number for number in (_FINDS, _REMARK) if not any(line[number] for line in lines)}
+    shown = [number for number in range(len(_HEADINGS)) if number not in empty]
+    if _REMARK in shown and sum(wide[number] + _GAP for number in shown) - _GAP > width:
+        shown.remove(_REMARK)
+    for number in (one for one in (_BLOCKS, _INTERVAL, _FINDS) if one in shown):
+        room = width - sum(wide[one] + _GAP for one in shown if one != _NAME)
+        if room >= min(_LEAST_TEXT, wide[_NAME]):
             break
         shown.remove(number)
     return shown
 
 
 def _cells(row: Row, name: str) -> tuple[str, ...]:
-    if row.finding is None:
-        return (name, row.metric or "", row.verdict, "–", "–", "", _first(row.note))
+    """All but the remark."""
+    finding = row.finding
+    if finding is None:
+        return (name, row.metric or "", row.verdict, "–", "–", "", "")
     return (
         name,
         row.metric or "",
         row.verdict,
-        percent(row.finding.ratio),
-        between(row.finding),
-        sparkline(row.finding.blocks),
-        _remark(row),
+        percent(finding.ratio),
+        between(finding),
+        _would_find(finding) if row.verdict == UNRESOLVED else "",
+        sparkline(finding.blocks),
     )
 
 
-def _remark(row: Row) -> str:
-    parts = []
-    if row.verdict == UNRESOLVED and row.finding is not None and row.finding.blocks:
-        smallest = row.finding.smallest
-        parts.append("too noisy" if smallest is None else f"20 blocks more would find {smallest * 100:.1f} %")
-    if row.note:
-        parts.append(row.note)
-    return "; ".join(parts)
+def _would_find(finding: Finding) -> str:
+    """What as many blocks as confirm would find, as noisy as these are."""
+    if not finding.blocks:
+        return ""
+    return "too noisy" if finding.smallest is None else f"{finding.smallest * 100:.1f} %"
+
+
+def _remark(row: Row, stopped: str | None) -> str:
+    """The note in a line; why the run was ended is said below, once."""
+    if row.finding is None:
+        return _first(row.note)
+    return "" if row.note == stopped else (row.note or "").removesuffix(f": {stopped}")
 
 
 def details(rows: Sequence[Row], command: Callable[[str], str]) -> list[str]:
