@@ -188,11 +188,11 @@ class _Voice:
 
         count = len(plan.single) + len(plan.multi)
         kinds = f"{len(plan.single)} on one CPU, {len(plan.multi)} on several" if plan.multi else "all on one CPU"
-        self.say(f"{plan.head} against {plan.base}: {count} benchmark{'' if count == 1 else 's'}, {kinds}")
-        self.say(
-            f"{plan.fewest} to {plan.most} blocks of each, and 20 more of what is suspected: about "
-            f"{clock(plan.likely_s)}, at most {clock(plan.at_most_s)}"
-        )
+        other = "itself" if plan.base == plan.head else plan.base
+        self.say(f"{plan.head} against {other}: {count} benchmark{'' if count == 1 else 's'}, {kinds}")
+        blocks = f"{plan.fewest} to {plan.most} blocks" if plan.fewest < plan.most else f"{plan.most} blocks"
+        more = f", and {plan.more} more of what is suspected" if plan.more else ""
+        self.say(f"{blocks} of each{more}: about {clock(plan.likely_s)}, at most {clock(plan.at_most_s)}")
         for remark in plan.remarks:
             self.say(f"note: {remark}")
 

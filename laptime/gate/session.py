@@ -34,6 +34,8 @@ from laptime.gate.verdicts import Cost, Report, Row, Trouble
 
 _SPARE = 1.25
 """A block may take so many times as long as expected."""
+_OPEN = 3
+"""One in so many benchmarks is open still when most are decided, where nothing became slower."""
 _STOLEN = 0.05
 """From this share on it is said that a host took so much of the machine's time."""
 SAME_FILES = "the same files on both sides: nothing under test differs"
@@ -65,7 +67,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is going to be done: names by how they run, how many blocks at least and at most, and seconds."""
+    """What is going to be done: names by how they run; blocks of each, `more` of what is suspected; seconds."""
 
     base: str
     head: str
@@ -73,6 +75,7 @@ class Plan:
     multi: tuple[str, ...]
     fewest: int
     most: int
+    more: int
     likely_s: float
     at_most_s: float
     remarks: tuple[str, ...]
@@ -323,7 +326,10 @@ class Session:
     def _plan(self, names: Sequence[str]) -> Plan:
         looks, multicore = self._request.looks, self._blocks.multicore
         fewest, most = looks[len(looks) // 2].blocks, looks[-1].blocks
-        likely_s = self._first_block_at + fewest * self._blocks.seconds(names)
+        some = names[: max(1, len(names) // _OPEN)]
+        likely_s = (
+            self._first_block_at + fewest * self._blocks.seconds(names) + (most - fewest) * self._blocks.seconds(some)
+        )
         least_s = self._first_block_at + looks[0].blocks * self._blocks.seconds(names) + self._confirmation_s(names)
         if least_s > self._settings.max_time_s:
             self._remarks.append(
@@ -337,6 +343,7 @@ class Session:
             multi=tuple(name for name in names if name in multicore),
             fewest=fewest,
             most=most,
+            more=CONFIRMATION if any(look.suspicion > 0 for look in looks) else 0,
             likely_s=min(self._settings.max_time_s, likely_s),
             at_most_s=self._settings.max_time_s,
             remarks=tuple(self._remarks),
