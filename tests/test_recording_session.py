@@ -563,11 +563,21 @@ EVERY = """
 
     recorder.PLAIN_EVERY_S = {every}
     say = narrator.Narrator.say
+    read = [time.monotonic()]
+
+    class Clock:
+        # what the recorder itself has read: this process may be stopped between that and the line
+        @staticmethod
+        def monotonic():
+            read.append(time.monotonic())
+            return read[-1]
+
+    recorder.time = Clock
 
     def timed(self, line, *, over=False):
         if not over:
             with Path("said").open("a") as file:
-                print(time.monotonic(), line, file=file)
+                print(read[-1], line, file=file)
         say(self, line, over=over)
 
     narrator.Narrator.say = timed
