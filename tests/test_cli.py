@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import os
 import pty
@@ -46,7 +48,17 @@ def test_help_names_the_commands() -> None:
     assert parts == [part for part in parts if part in ran.stdout]
 
 
-@pytest.mark.parametrize("command", ["check", "serve", "race"])
+def test_the_list_of_commands_is_theirs() -> None:
+    """A module is loaded for its commands alone, by a list; each says itself what its commands are."""
+    declared = {}
+    for module in cli._COMMANDS:
+        commands = argparse.ArgumentParser().add_subparsers()
+        importlib.import_module(f"laptime.cli.{module}").add(commands)
+        declared[module] = tuple(commands.choices)
+    assert declared == cli._COMMANDS
+
+
+@pytest.mark.parametrize("command", ["check", "serve", "race", "gate", "history", "compare", "trend", "changes"])
 def test_each_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A line to copy."""
     with pytest.raises(SystemExit, match="0"):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from laptime.gate import noise, proof, verdicts
 from laptime.gate import settings as gate_settings
 from laptime.gate.canary import LEAST, Canaries
+from laptime.gate.cpus import stolen
 from laptime.gate.noise import Noise
 from laptime.gate.rounds import Measured, Pace, Turn
 from laptime.gate.settings import Settings
@@ -139,6 +140,23 @@ def _finding(
 ) -> Finding:
     low, high = (None, None) if ratio is None else (ratio * 0.98, ratio * 1.02)
     return Finding(name, metric, verdict, ratio, low, high, tuple(blocks), 0, least, note)
+
+
+@pytest.mark.parametrize(
+    ("taken_s", "of_s", "said"),
+    [
+        (0.0, 100.0, None),
+        (4.9, 100.0, None),
+        (5.0, 100.0, "5%"),
+        (29.0, 100.0, "29%"),
+        (0.0, 0.0, None),
+        (1.0, 0.0, None),
+    ],
+)
+def test_what_the_host_took_is_said_from_a_twentieth_on(taken_s: float, of_s: float, said: str | None) -> None:
+    """Of the time of all CPUs; of no time nothing is said."""
+    expected = [] if said is None else [said]
+    assert expected == re.findall(r"took (\d+%) of its CPU time", "\n".join(stolen(taken_s, of_s=of_s)))
 
 
 def test_the_noise_of_a_benchmark_is_that_of_its_blocks() -> None:

@@ -14,6 +14,9 @@ AUTO, ALL = "auto", "all"
 COST = "single-core benchmarks are then about three times as noisy, and need nine times as many blocks for the same"
 """DESIGN: a standard deviation of 20 % unpinned against 6 % pinned, of 50 ms samples."""
 
+_STOLEN = 0.05
+"""From this share on it is said that a host took so much of the machine's time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cpus:
@@ -86,3 +89,10 @@ def keep_off(cpus: Cpus, pids: Iterable[int]) -> None:
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.sched_setaffinity(pid, cpus.gate)
+
+
+def stolen(taken_s: float, *, of_s: float) -> list[str]:
+    """What is to be said of the CPU seconds that a virtual machine's host took, of all that there were."""
+    if of_s <= 0 or taken_s < _STOLEN * of_s:
+        return []
+    return [f"the host of this virtual machine took {taken_s / of_s:.0%} of its CPU time meanwhile: more is left open"]

@@ -21,7 +21,7 @@ from laptime.gate import noise, proof, trees, verdicts
 from laptime.gate._errors import GateError
 from laptime.gate.arena import Arena, Wanted
 from laptime.gate.blocks import Blocks, Tried
-from laptime.gate.cpus import AUTO, Cpus, Pinning
+from laptime.gate.cpus import AUTO, Cpus, Pinning, stolen
 from laptime.gate.imports import roots
 from laptime.gate.noise import Noise
 from laptime.gate.pair import Collected
@@ -36,8 +36,6 @@ _SPARE = 1.25
 """A block may take so many times as long as expected."""
 _OPEN = 3
 """One in so many benchmarks is open still when most are decided, where nothing became slower."""
-_STOLEN = 0.05
-"""From this share on it is said that a host took so much of the machine's time."""
 SAME_FILES = "the same files on both sides: nothing under test differs"
 
 
@@ -379,10 +377,7 @@ class Session:
         if self._stolen_s is None or now_s is None:
             return []
         blocks_s = time.monotonic() - self._started - self._first_block_at
-        share = (now_s - self._stolen_s) / (blocks_s * (os.cpu_count() or 1))
-        if share < _STOLEN:
-            return []
-        return [f"the host of this virtual machine took {share:.0%} of its CPU time meanwhile: more is left unresolved"]
+        return stolen(now_s - self._stolen_s, of_s=blocks_s * (os.cpu_count() or 1))
 
 
 _IN_TICKS = "workers of a fork server ended in it, whose CPU time is known to 10 ms only"
