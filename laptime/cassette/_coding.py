@@ -2,6 +2,9 @@
 
 requests (with urllib3 2) and aiohttp hand vcrpy decoded bodies under the headers of the compressed ones; httpx and
 `http.client` hand it what came over the wire. Nothing in the file tells which, so the body itself must.
+
+brotli and zstandard are imported where they are used: few cassettes need them, and not every process that knows what a
+cassette is reads one.
 """
 
 from __future__ import annotations
@@ -10,9 +13,6 @@ import gzip
 import zlib
 from collections.abc import Callable
 from typing import NamedTuple
-
-import brotli
-import zstandard
 
 MAX_PLAIN_BYTES = 256 * 2**20
 """A body that unpacks to more is a bomb."""
@@ -86,7 +86,7 @@ def decoded(body: bytes, codings: tuple[str, ...]) -> bytes:
     for coding in reversed(codings):
         try:
             body = _CODECS[coding].decode(body)
-        except (zlib.error, brotli.error, zstandard.ZstdError, EOFError) as error:
+        except (zlib.error, EOFError) as error:
             raise CodingError(f"is not {coding}: {error}") from error
     return body
 
@@ -151,11 +151,16 @@ def _undeflate(body: bytes) -> bytes:
 
 
 def _unbrotli(body: bytes) -> bytes:
+    import brotli
+
     room, unpacker = _Room(), brotli.Decompressor()
-    piece = unpacker.process(body, output_buffer_limit=_PIECE_BYTES)
-    while piece:
-        room.add(piece)
-        piece = b"" if unpacker.is_finished() else unpacker.process(b"", output_buffer_limit=_PIECE_BYTES)
+    try:
+        piece = unpacker.process(body, output_buffer_limit=_PIECE_BYTES)
+        while piece:
+            room.add(piece)
+            piece = b"" if unpacker.is_finished() else unpacker.process(b"", output_buffer_limit=_PIECE_BYTES)
+    except brotli.error as error:
+        raise EOFError(error) from error
     if not unpacker.is_finished():
         raise EOFError("it ends in the middle")
     return room.whole()
@@ -163,23 +168,41 @@ def _unbrotli(body: bytes) -> bytes:
 
 def _unzstd(body: bytes) -> bytes:
     """One frame after the other. The input goes in by the kilobyte: the output of one such piece can't be limited."""
+    import zstandard
+
     room, left = _Room(), memoryview(body)
     while left:
         unpacker = zstandard.ZstdDecompressor().decompressobj()
         while left and not unpacker.eof:
             piece, left = left[:_KILOBYTE], left[_KILOBYTE:]
-            room.add(unpacker.decompress(piece))
+            try:
+                room.add(unpacker.decompress(piece))
+            except zstandard.ZstdError as error:
+                raise EOFError(error) from error
         if not unpacker.eof:
             raise EOFError("it ends in the middle")
         left = memoryview(unpacker.unused_data + bytes(left))
     return room.whole()
 
 
+def _brotli(plain: bytes) -> bytes:
+    import brotli
+
+    packed: bytes = brotli.compress(plain, quality=_BROTLI_QUALITY)
+    return packed
+
+
+def _zstd(plain: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(_ZSTD_LEVEL).compress(plain)
+
+
 _CODECS = {
     # mtime 0 makes the same bytes each time
     "gzip": _Codec(_gunzip, lambda plain: gzip.compress(plain, _GZIP_LEVEL, mtime=0), b"\x1f\x8b"),
     "deflate": _Codec(_undeflate, zlib.compress, b""),
-    "br": _Codec(_unbrotli, lambda plain: brotli.compress(plain, quality=_BROTLI_QUALITY), b""),
-    "zstd": _Codec(_unzstd, zstandard.ZstdCompressor(_ZSTD_LEVEL).compress, b"\x28\xb5\x2f\xfd"),
+    "br": _Codec(_unbrotli, _brotli, b""),
+    "zstd": _Codec(_unzstd, _zstd, b"\x28\xb5\x2f\xfd"),
 }
 _ALIASES = {"x-gzip": "gzip"}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from laptime.cassette._model import Cassette, CassetteError, Interaction
 from laptime.cassette._sidecar import timings_of
-from laptime.cassette._vcr import entries as entries_of
 
 MAX_FILE_BYTES = 256 * 2**20
 
@@ -22,6 +21,8 @@ def load(path: Path) -> Cassette:
 
     Raises `CassetteError`. A thousand small interactions take 0.2 s where PyYAML has libyaml.
     """
+    from laptime.cassette._vcr import entries as entries_of  # PyYAML: 0.05 s for who only knows what a cassette is
+
     raw = _read(path)
     sha256 = hashlib.sha256(raw).hexdigest()
     interactions = [Interaction(index=index, timings=(), **entry) for index, entry in enumerate(entries_of(path, raw))]
