@@ -130,6 +130,14 @@ def check_out(toplevel: Path, commit_id: str, into: Path, index: Path) -> None:
     _run(toplevel, *quiet, "checkout-index", "--all", "--force", f"--prefix={into}/", environment=environment)
 
 
+def clone(toplevel: Path, commit_id: str, into: Path) -> None:
+    """Make a repository that borrows this one's objects, at a commit, without its files. Raises `GitError`."""
+    quiet = ("-c", "advice.detachedHead=false", "-c", "core.splitIndex=false")
+    _run(toplevel, *quiet, "clone", "--quiet", "--shared", "--no-checkout", "--template=", str(toplevel), str(into))
+    _run(into, "update-ref", "--no-deref", "HEAD", commit_id)
+    _run(into, "read-tree", commit_id)
+
+
 def _names(toplevel: Path, *which: str) -> list[str]:
     listed = _run(toplevel, "ls-files", "-z", *which)
     return sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -27,9 +27,16 @@ def installed(project: Path) -> dict[str, str]:
     return {name: version for name, version in found.items() if version is not None and name != own}
 
 
-def loaded(names: dict[str, str], modules: Iterable[str] | None = None) -> list[str]:
-    """Those of which a module is imported now, or is among these, sorted."""
-    owners = metadata.packages_distributions()
+def loaded(
+    names: Mapping[str, str],
+    modules: Iterable[str] | None = None,
+    owners: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
+    """Those of which a module is imported now, or is among these, sorted.
+
+    owners  top-level module -> its distributions; None: those of this process
+    """
+    owners = metadata.packages_distributions() if owners is None else owners
     tops = {module.partition(".")[0] for module in (list(sys.modules) if modules is None else modules)}
     return sorted(
         {name for top in tops for owner in owners.get(top, ()) if owner if (name := _normalised(owner)) in names}

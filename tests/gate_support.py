@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import chdir, redirect_stderr
 from pathlib import Path
@@ -26,7 +27,12 @@ NO_BLOCKS = "--max-time=0.1s"
 """All is collected and tried once, which takes longer; the time is over before the first block."""
 QUICK = {"PYTEST_ADDOPTS": "-p no:hypothesispytest -p no:anyio", "COLUMNS": "200"}
 """Plugins that take half of a side's start are left out; no name is broken into lines."""
-NOBODY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+NOBODY = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    # tests that run beside this one don't wait for it: it is no figure that they look at
+    "LAPTIME_GATE_LOCK": str(Path(tempfile.gettempdir()) / f"laptime-gate-{os.getpid()}.lock"),
+}
 VERDICTS = ("regressed", "improved", "unchanged", "unresolved", "new", "missing", "broken")
 
 SETTINGS = """

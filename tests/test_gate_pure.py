@@ -374,6 +374,8 @@ def test_all_settings_are_read(tmp_path: Path) -> None:
     found = _read(tmp_path, gate_settings.__doc__.partition("\n\n")[2])
     assert found == Settings(
         arguments=("--tier=gate",),
+        isolate=True,
+        install=(".[test]",),
         harness=("benchmarks", "data"),
         rules=Rules(0.01, 0.05),
         named={"*processes*": Rules(0.02, 0.1)},

@@ -21,6 +21,7 @@ from laptime.cli._terminal import Stages, color, width
 from laptime.history import HistoryError, scrub
 
 if TYPE_CHECKING:
+    from laptime.gate.equip import Equipment
     from laptime.gate.session import Plan, Request, Session
     from laptime.history import Gate
 
@@ -62,6 +63,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--self-test", action="store_true", help="HEAD against itself: what can be found on this machine?"
     )
+    sides = parser.add_argument_group(
+        "what the sides run in", "default: both in the environment that this command runs in"
+    )
+    sides.add_argument(
+        "--isolate",
+        action=argparse.BooleanOptionalAction,
+        help="make an environment for each side, from what it depends on, with the project built in it (compiled "
+        "modules, too); kept for the next time",
+    )
+    for side in ("base", "head"):
+        sides.add_argument(
+            f"--{side}-python", metavar="PYTHON", help=f"make {side.upper()}'s with this Python: a path, or 3.13"
+        )
+    for side in ("base", "head"):
+        sides.add_argument(f"--{side}-env", metavar="DIR", help=f"the environment of {side.upper()}: one that is there")
     parser.add_argument("--no-history", action="store_true", help="don't store the result")
     _store.add_history(parser)
     parser.set_defaults(command=_gate, takes_pytest=True)
@@ -164,8 +180,17 @@ def _request(options: argparse.Namespace) -> Request:
         pin=options.pin,
         self_test=options.self_test,
         to_the_end=options.complete or options.self_test,
+        equipment=_equipment(options, found.isolate),
         looks=(Look(_SELF_TEST_BLOCKS, alpha=0.0, suspicion=0.0),) if options.self_test else LOOKS,
     )
+
+
+def _equipment(options: argparse.Namespace, isolate: bool) -> Equipment:
+    from laptime.gate.equip import Equipment
+
+    environments = (options.base_env, options.head_env)
+    asked = isolate and not any(environments) if options.isolate is None else options.isolate
+    return Equipment(asked, (options.base_python, options.head_python), environments)
 
 
 class _Voice:

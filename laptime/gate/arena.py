@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,13 +17,15 @@ from typing import Any, Self
 from laptime.gate._errors import GateError
 from laptime.gate.channel import Assignment
 from laptime.gate.cpus import Cpus, Pinning, keep_off
+from laptime.gate.environment import current
 from laptime.gate.imports import roots
 from laptime.gate.pair import Pair
-from laptime.gate.reaper import Reaper
+from laptime.gate.reaper import Reaper, kill
 from laptime.gate.side import BASE, HEAD, Side
 from laptime.gate.trees import Place, Trees
 from laptime.replay import ReplayDied, ReplayServer
 
+_TAIL = 2000
 _ALWAYS = (
     *("-p", "no:cacheprovider", "--benchmark-enable", "--no-history", "--continue-on-collection-errors"),
     *("--maxfail=0", "--color=no", "-q"),
@@ -54,6 +58,8 @@ class Arena:
         self._random = Random()
         self._stack = ExitStack()
         self._server: ReplayServer | None = None
+        here = current()
+        self.environments = {BASE: here, HEAD: here}
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -91,24 +97,62 @@ class Arena:
         with ExitStack() as stack:
             sides: dict[str, Side] = {}
             for (label, tree, names), at_first in zip(order, cpus.starts, strict=True):
-                assignment = self._assignment(tree, names, cpus, at_first)
+                environment = self.environments[label]
+                assignment = self._assignment(label, tree, names, cpus, at_first)
                 log = self._log / label
                 log.write_bytes(b"")
-                sides[label] = Side(label, trees.called(tree), assignment, log, seed, self._reaper)
+                sides[label] = Side(label, trees.called(tree), assignment, environment, log, seed, self._reaper)
                 stack.callback(sides[label].kill)
             begins = order[0][0] == BASE
             yield Pair(sides[BASE], sides[HEAD], self._ask, self._round_limit_s, base_begins=begins)
 
+    def execute(self, what: str, command: Sequence[str], directory: Path) -> None:
+        """Run a command to its end. Raises `GateError`, with the end of what it wrote, where it fails."""
+        log = self._log / "command"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        with log.open("wb") as written:
+            process = subprocess.Popen(
+                command,
+                cwd=directory,
+                env=kept,
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._reaper.watch(process.pid)
+        try:
+            code = process.wait()
+        finally:
+            kill(process.pid)
+            process.wait()
+            self._reaper.forget(process.pid)
+        if code:
+            said = log.read_text(errors="replace").strip()[-_TAIL:]
+            raise GateError(f"{what}: `{shlex.join(command)}` ended with exit code {code}:\n{said}")
+
+    def roots(self, label: str, tree: Path) -> tuple[str, ...]:
+        """Directories from which a side's code is imported before all others."""
+        environment = self.environments[label]
+        built = (str(environment.products),) if environment.products is not None else ()
+        return (*roots(self._where, tree, environment.paths), *built)
+
     def _assignment(
-        self, tree: Path, names: tuple[str, ...] | None, cpus: Cpus, at_first: tuple[int, ...] | None
+        self,
+        label: str,
+        tree: Path,
+        names: tuple[str, ...] | None,
+        cpus: Cpus,
+        at_first: tuple[int, ...] | None,
     ) -> Assignment:
         wanted = (self._inside(tree, one) for one in self._arguments)
+        plugin = () if self.environments[label].plugin else ("-p", "laptime.plugin")
         return Assignment(
             fd=-1,
             cpus=cpus.sides,
             at_first=at_first,
-            arguments=(*_ALWAYS, f"--rootdir={self.trees.project(tree)}", *wanted),
-            roots=roots(self._where, tree),
+            arguments=(*plugin, *_ALWAYS, f"--rootdir={self.trees.project(tree)}", *wanted),
+            roots=self.roots(label, tree),
             benchmarks=names,
         )
 

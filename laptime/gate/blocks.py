@@ -11,6 +11,7 @@ from laptime.gate._errors import GateError
 from laptime.gate.arena import Arena, Wanted
 from laptime.gate.canary import Canaries
 from laptime.gate.cpus import Cpus
+from laptime.gate.pacing import Costs, shortened
 from laptime.gate.pair import Collected, Pair
 from laptime.gate.rounds import Outcome, Pace
 from laptime.gate.side import BASE, HEAD, SideFailed
@@ -18,9 +19,6 @@ from laptime.gate.side import BASE, HEAD, SideFailed
 _TRIED_PAIRS = 3
 _MULTICORE = 1.15
 """From so many CPU seconds a second on, a benchmark uses several CPUs; reading the clocks counts a little itself."""
-_FIRST_GUESS_S = 3.0
-_LEARNED = 0.3
-_ROUND_SPARE = 1.05
 
 Outcomes = dict[str, Outcome]
 
@@ -46,8 +44,7 @@ class Blocks:
         self._arena = arena
         self._explain = explain
         self._step = step
-        self._round_s: dict[str, float] = {}
-        self._pair_s = _FIRST_GUESS_S
+        self._costs = Costs()
         self.canaries = Canaries()
         self.paces: dict[str, Pace] = {}
         self.multicore: set[str] = set()
@@ -59,20 +56,19 @@ class Blocks:
         cpus = self._arena.cpus(multicore=True)
         outcomes, ended = found.outcomes, found.alone
         self._arena.toss()
-        started = time.monotonic()
         while True:
+            started = time.monotonic()
             left = [name for name in names if name not in outcomes]
             new = [name for name in alone if name not in ended]
             with self._pair(Wanted(tuple(left), (*left, *new)), cpus) as pair:
                 if self._lack(pair, left, outcomes):
                     continue
                 pair.begin()
+                self._costs.start_s = time.monotonic() - started
                 if self._play(pair, left, outcomes, pairs=_TRIED_PAIRS) is None and self._run_alone(pair, new, ended):
                     found.modules = pair.done()
                     pair.quit()
                     break
-        played = sum(self._round_s.get(name, 0.0) for name in names) * 2 * _TRIED_PAIRS
-        self._pair_s = max(1.0, min(_FIRST_GUESS_S, time.monotonic() - started - played))
         for name, outcome in outcomes.items():
             if marked.get(name, outcome.measured is not None and outcome.measured.parallelism > _MULTICORE):
                 self.multicore.add(name)
@@ -89,33 +85,39 @@ class Blocks:
 
     # blocks
 
-    def run(self, names: Sequence[str], *, memory: bool) -> Outcomes:
-        """A block of each kind. What its canary voids is left out. Raises `GateError` where too many are void."""
+    def run(self, names: Sequence[str], *, share: float = 1.0, memory: bool) -> Outcomes:
+        """A block of each kind. What its canary voids is left out. Raises `GateError` where too many are void.
+
+        share  of each benchmark's rounds
+        """
         found: Outcomes = {}
         for multicore in (False, True):
             chosen = [name for name in names if (name in self.multicore) == multicore]
             if chosen:
-                found |= self._block(chosen, multicore=multicore, memory=memory)
+                found |= self._block(chosen, share, multicore=multicore, memory=memory)
         return found
 
-    def _block(self, names: Sequence[str], *, multicore: bool, memory: bool) -> Outcomes:
+    def _block(self, names: Sequence[str], share: float, *, multicore: bool, memory: bool) -> Outcomes:
         """A benchmark that ends its process, or hangs, is broken; the others are run in fresh processes."""
         cpus = self._arena.cpus(multicore=multicore)
         outcomes: Outcomes = {}
         canaries: list[float] = []
         self._arena.toss()
-        started = time.monotonic()
+        started, rest_s = time.monotonic(), 0.0
         while left := [name for name in names if name not in outcomes]:
             with self._pair(Wanted(tuple(left), tuple(left)), cpus) as pair:
                 if self._lack(pair, left, outcomes):
                     continue
                 canaries.append(pair.canary(cpus.canary))
                 pair.begin()
-                if self._play(pair, left, outcomes, memory=memory) is None:
+                begun = time.monotonic()
+                ended = self._play(pair, left, outcomes, share=share, memory=memory)
+                rest_s += time.monotonic() - begun
+                if ended is None:
                     pair.done()
                     canaries.append(pair.canary(cpus.canary))
                     pair.quit()
-        self._learn(time.monotonic() - started - self._played_s(names))
+        self._costs.learn(time.monotonic() - started - rest_s, rest_s, self._paces(names, share))
         if not self.canaries.is_void(*canaries):
             return outcomes
         if self.canaries.are_too_many:
@@ -161,12 +163,21 @@ class Blocks:
             raise GateError(f"pytest can't collect the benchmarks of {error}") from error
 
     def _play(
-        self, pair: Pair, names: Sequence[str], outcomes: Outcomes, *, pairs: int | None = None, memory: bool = False
+        self,
+        pair: Pair,
+        names: Sequence[str],
+        outcomes: Outcomes,
+        *,
+        share: float = 1.0,
+        pairs: int | None = None,
+        memory: bool = False,
     ) -> str | None:
         """Each benchmark in turn; the one that ended its process or hung, None where none did."""
         for name in names:
             try:
-                outcome, pace = pair.run(name, self.paces.get(name), pairs=pairs, memory=memory)
+                known = self.paces.get(name)
+                wanted = None if known is None else shortened(known, share)
+                outcome, pace = pair.run(name, wanted, pairs=pairs, memory=memory)
             except SideFailed as error:
                 outcomes[name] = _failed(error.label, error.why)
                 return name
@@ -174,25 +185,26 @@ class Blocks:
             if outcome.measured is not None:
                 self.paces.setdefault(name, pace)
                 turns = outcome.measured.base + outcome.measured.head
-                self._round_s[name] = sum(turn.wall for turn in turns) / len(turns)
+                self._costs.round_s[name] = sum(turn.wall for turn in turns) / len(turns)
             if pairs is not None:
                 self._step()
         return None
 
     # how long it takes
 
-    def seconds(self, names: Sequence[str]) -> float:
+    def seconds(self, names: Sequence[str], share: float = 1.0) -> float:
         """How long a block of these takes, by what was seen so far."""
-        kinds = len({name in self.multicore for name in names})
-        return kinds * self._pair_s + self._played_s(names) * _ROUND_SPARE
+        return self._costs.block(self._paces(names, share), self._kinds(names))
 
-    def _played_s(self, names: Sequence[str]) -> float:
-        """The rounds of a block alone."""
-        return sum(self._round_s.get(name, 0.0) * self.paces[name].pairs * 2 for name in names if name in self.paces)
+    def share(self, names: Sequence[str], blocks: int, available_s: float) -> float:
+        """How much of each benchmark's rounds there is time for; see `laptime.gate.pacing.Costs.share`."""
+        return self._costs.share(self._paces(names), self._kinds(names), blocks, available_s)
 
-    def _learn(self, spent_s: float) -> None:
-        """What a block took beside its rounds: the start and end of its processes, the set-up of its tests."""
-        self._pair_s += _LEARNED * (max(0.5, spent_s) - self._pair_s)
+    def _kinds(self, names: Sequence[str]) -> int:
+        return len({name in self.multicore for name in names})
+
+    def _paces(self, names: Sequence[str], share: float = 1.0) -> list[tuple[str, Pace]]:
+        return [(name, shortened(self.paces[name], share)) for name in names if name in self.paces]
 
 
 def _failed(label: str, why: str) -> Outcome:

@@ -11,12 +11,13 @@ from math import ceil, log
 from statistics import median
 from typing import Any
 
+from laptime.gate.pacing import FEWEST_PAIRS, WARM_UP_PAIRS
 from laptime.gate.rounds import Measured, Outcome, Pace, Turn
 from laptime.gate.side import Side, SideDied, SideHung
 
 TARGET_S, LEAST_S = 0.007, 0.005
 """Rounds take so long, where the work is shorter: much shorter ones are noise, longer ones let the machine drift."""
-BLOCK_S, FEWEST_PAIRS, MOST_PAIRS = 0.7, 8, 48
+BLOCK_S, MOST_PAIRS = 0.7, 48
 _MOST_ROUND_S = 0.02
 _MOST_ITERATIONS, _MOST_REPEATS = 10_000_000, 64
 CANARY_PAIRS, _CANARY_WARMS_UP = 32, 2
@@ -133,7 +134,7 @@ class Pair:
         try:
             found = pace or self._find_pace(iterations)
             if pace is not None:
-                self._alternate(Pace(pace.iterations, pace.repeats, 2))  # a fresh process is slow at first
+                self._alternate(Pace(pace.iterations, pace.repeats, WARM_UP_PAIRS))  # a fresh process is slow at first
             wanted = found if pairs is None else Pace(found.iterations, found.repeats, pairs)
             measured = self._alternate(wanted)
             if memory:

@@ -22,16 +22,24 @@ class Loaded:
     tree     where its files are
     roots    directories of it that are imported from
     modules  name -> file
+    site     where the project lies that was built for it; None where none was
     """
 
     label: str
     tree: PurePath
     roots: tuple[PurePath, ...]
     modules: Mapping[str, str]
+    site: PurePath | None = None
 
 
 def complaint(
-    side: Loaded, other: PurePath, checkout: PurePath, harness: Sequence[PurePath], provided: Iterable[str]
+    side: Loaded,
+    other: PurePath,
+    checkout: PurePath,
+    harness: Sequence[PurePath],
+    provided: Iterable[str],
+    *,
+    differs: bool = False,
 ) -> str | None:
     """What is wrong with what a side has loaded; None where it runs its own code.
 
@@ -39,6 +47,7 @@ def complaint(
     checkout  the user's working tree, which neither side may load anything from
     harness   what both sides have from HEAD
     provided  the top-level modules that the side's own tree has
+    differs   whether the sides are to differ by what they run in: the files may be the same then
     """
     tops = set(provided)
     own = []
@@ -47,7 +56,9 @@ def complaint(
         top = name.partition(".")[0]
         if top == _TOOL or top.startswith("_pytest"):
             continue
-        if path.is_relative_to(side.tree) and not _is_installed(path, side.tree):
+        if side.site is not None and path.is_relative_to(side.site):
+            own.append(path)
+        elif path.is_relative_to(side.tree) and not _is_installed(path, side.tree):
             if not any(path.is_relative_to(part) for part in harness):
                 own.append(path)
         elif path.is_relative_to(other):
@@ -63,7 +74,7 @@ def complaint(
                 f"{side.label} loads {name} from {path}, although its own tree has {top!r}: both sides would run the "
                 "installed one. Uninstall it, or put its directory into pytest's `pythonpath`"
             )
-    if not own:
+    if not own and not differs:
         return (
             f"{side.label} loads nothing of the code under test: all that it loads is installed, or belongs to the "
             "harness (benchmarks and settings, which both sides have from HEAD): both sides would run the same files. "
@@ -75,6 +86,11 @@ def complaint(
 def _is_installed(path: PurePath, start: PurePath) -> bool:
     """A virtual environment may lie in the working tree."""
     return any(part in _INSTALLED for part in path.relative_to(start).parts)
+
+
+def not_found(message: str) -> list[str]:
+    """The modules that an import error did not find."""
+    return sorted(set(_NOT_FOUND.findall(message)))
 
 
 def lacking(message: str, ignored: Iterable[str]) -> list[str]:

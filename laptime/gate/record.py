@@ -6,8 +6,10 @@ import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import isfinite
+from typing import Any
 
 from laptime import libraries, machine
+from laptime.gate.environment import Details
 from laptime.gate.session import Request, Session
 from laptime.gate.trial import CERTAIN
 from laptime.gate.verdicts import Report, Row
@@ -16,15 +18,16 @@ from laptime.history import Fingerprint, Gate, GateResult
 
 def record(session: Session, request: Request, report: Report, code: int) -> Gate:
     """What the history stores of a session that ended; `code` is its exit code."""
-    names = libraries.installed(session.project)
-    loaded = tuple(libraries.loaded(names, session.modules))
+    base, head = session.environments
+    loaded = tuple(libraries.loaded(head.packages, session.modules, head.owners))
+    differing = {"base": _environment(base), "head": _environment(head)} if request.equipment.differs else None
     return Gate(
         id=uuid.uuid4().hex,
         at=datetime.fromtimestamp(session.begun, UTC),
         seconds=report.seconds,
         base=session.base.commit,
         head=session.head.commit,
-        fingerprint=Fingerprint(machine.machine(), machine.interpreter(), names, loaded),
+        fingerprint=Fingerprint(machine.machine(), head.interpreter, head.packages, loaded),
         host=machine.host(),
         code=code,
         complete=not report.interrupted and report.stopped in (None, CERTAIN),
@@ -41,9 +44,15 @@ def record(session: Session, request: Request, report: Report, code: int) -> Gat
             "stopped": report.stopped,
             "remarks": list(report.remarks),
             "skipped": list(report.skipped),
+            "isolated": request.equipment.is_made,
+            **({"environments": differing} if differing else {}),
         },
         results=tuple(map(_result, report.rows)),
     )
+
+
+def _environment(found: Details) -> dict[str, Any]:
+    return {"interpreter": dict(found.interpreter), "packages": dict(found.packages)}
 
 
 def _result(row: Row) -> GateResult:

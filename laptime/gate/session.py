@@ -14,15 +14,16 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 from laptime import git, machine, project
-from laptime.gate import noise, proof, trees, verdicts
+from laptime.gate import growth, noise, proof, trees, turns, verdicts
 from laptime.gate._errors import GateError
 from laptime.gate.arena import Arena, Wanted
 from laptime.gate.blocks import Blocks, Tried
 from laptime.gate.cpus import AUTO, Cpus, Pinning, stolen
-from laptime.gate.imports import roots
+from laptime.gate.environment import Details, lacks
+from laptime.gate.equip import Equipment, details, equip
 from laptime.gate.noise import Noise
 from laptime.gate.pair import Collected
 from laptime.gate.rounds import Outcome
@@ -50,6 +51,7 @@ class Request:
     self_test  HEAD against itself
     to_the_end judge everything, rather than stop when the first regression is certain
     looks      at how many blocks what is looked for
+    equipment  what the sides run in
     """
 
     directory: Path
@@ -61,6 +63,7 @@ class Request:
     self_test: bool = False
     to_the_end: bool = False
     looks: tuple[Look, ...] = LOOKS
+    equipment: Equipment = field(default_factory=Equipment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Session:
         self._troubles: dict[str, Trouble] = {}
         self._skipped: list[str] = []
         self._costs: dict[str, list[tuple[Cost, Cost]]] = {}
+        self._grown: dict[str, list[tuple[float, float]]] = {}
         self._trial = Trial({})
         self._first_block_at = 0.0
         self._stolen_s: float | None = None
@@ -116,15 +120,20 @@ class Session:
 
     def __enter__(self) -> Self:
         request, settings = self._request, self._settings
-        self.begun, self._started = time.time(), time.monotonic()
         pinning = Pinning(request.pin)
         self._remarks = pinning.remarks()
         self._where = trees.place(request.directory, project.find(request.directory).root)
         self.project = self._where.toplevel / self._where.project
         self._choose_revisions()
         self._ignored = git.ignored(self._where.toplevel) if request.head is None else []
-        arguments = (*settings.arguments, *request.arguments)
-        self._arena = self._stack.enter_context(Arena(self._where, pinning, arguments, settings.round_limit_s))
+        with ExitStack() as stack:
+            waiting = turns.turn(self.project, lambda told: self._listener.stage(told, 1, None))
+            self._remarks += stack.enter_context(waiting)
+            self.begun, self._started = time.time(), time.monotonic()
+            self._measuring_since = self._started
+            arguments = (*settings.arguments, *request.arguments)
+            self._arena = stack.enter_context(Arena(self._where, pinning, arguments, settings.round_limit_s))
+            self._stack = stack.pop_all()
         self._blocks = Blocks(self._arena, self._explain, self._listener.step)
         return self
 
@@ -136,7 +145,8 @@ class Session:
         self.head = trees.head_revision(toplevel, request.head)
         self.base = self.head if request.self_test else trees.base_revision(toplevel, request.base)
         same = self.base.commit.id == self.head.commit.id and not self.head.commit.dirty
-        if same and not request.self_test and (request.head is not None or not trees.untracked(toplevel, self.head)):
+        meant = request.self_test or request.equipment.differs
+        if same and not meant and (request.head is not None or not trees.untracked(toplevel, self.head)):
             raise GateError(
                 f"{self.base} and {self.head} are the same: there is nothing to compare. "
                 "`laptime gate --self-test` measures how noisy this machine is"
@@ -147,11 +157,16 @@ class Session:
         self._listener.stage("writing both sides' files", 1, None)
         self._arena.trees.fill(self.base, self.head)
         self._listener.step()
+        revisions = (self.base, self.head)
+        equipment, install = self._request.equipment, self._settings.install
+        self._remarks += equip(equipment, install, self._where, self._arena, revisions, self._listener.stage)
+        self._measuring_since = time.monotonic()  # what is installed once is not of each run's time
         selection = self._select()
         interrupted = False
         try:
             judged = self._try(selection)
-            if self._arena.trees.is_same() and not self._request.self_test:
+            meant = self._request.self_test or self._request.equipment.differs
+            if self._arena.trees.is_same() and not meant:
                 return self._same(judged)
             rules = {name: self._settings.of(name) for name in judged}
             self._trial = Trial(rules, self._request.looks, to_the_end=self._request.to_the_end)
@@ -160,6 +175,13 @@ class Session:
             interrupted = True
             self._trial.stop("interrupted")
         return self._report(self._trial, interrupted=interrupted)
+
+    @property
+    def environments(self) -> tuple[Details, Details]:
+        """What both sides run in."""
+        base, head = (self._arena.environments[label] for label in (BASE, HEAD))
+        found = details(head, self.project)
+        return (found if base == head else details(base, self.project)), found
 
     def noise(self) -> list[Noise]:
         """After a self-test: how noisy each benchmark is here."""
@@ -196,7 +218,8 @@ class Session:
                     raise GateError(f"[tool.laptime.gate] harness: {name!r} is not in {self.head}")
         self._harness = names
         side.dress(names)
-        self._refuse_products()
+        if not self._request.equipment.is_made:
+            self._refuse_products()
 
     def _refuse_products(self) -> None:
         """What was built beside the code under test would silently be lacking."""
@@ -209,16 +232,25 @@ class Session:
         if products:
             raise GateError(
                 f"{_some(products)}: git ignores what was built there, so neither side has it, and would run other "
-                "code than you do. Remove it, or measure where the code runs without it"
+                "code than you do. Have each side build its own (--isolate), or remove it"
             )
 
     def _explain(self, message: str) -> None:
-        """What was built and is ignored by git may be all that is lacking."""
+        """What was built and is ignored by git, or what is installed here, may be all that is lacking. Raises then."""
+        said = verdicts.last_line(message)
+        if self._request.equipment.is_made:
+            lacking = lacks(proof.not_found(message))
+            if lacking:
+                raise GateError(
+                    f"{said}: {_some(lacking)}: installed here, and not in the environment that was made. Name what "
+                    'the tests need in [tool.laptime.gate] install, as in install = [".[test]"]'
+                )
+            return
         found = proof.lacking(message, self._ignored)
         if found:
             raise GateError(
-                f"{verdicts.last_line(message)}: your working tree has {_some(found)}, which git ignores, so neither "
-                "side has it. Have it tracked, or written when the tests are collected"
+                f"{said}: your working tree has {_some(found)}, which git ignores, so neither side has it. Have each "
+                "side build its own (--isolate), or have it tracked, or written when the tests are collected"
             )
 
     def _try(self, selection: Selection) -> list[str]:
@@ -244,9 +276,11 @@ class Session:
         sides = ((BASE, side.base, side.head), (HEAD, side.head, side.base))
         for (label, tree, other), modules in zip(sides, tried.modules, strict=True):
             harness = [side.project(tree) / name for name in self._harness]
-            found = tuple(map(Path, roots(self._where, tree)))
-            loaded = proof.Loaded(label, tree, found, modules)
-            wrong = proof.complaint(loaded, other, self._where.toplevel, harness, trees.importable(found, harness))
+            found = tuple(map(Path, self._arena.roots(label, tree)))
+            loaded = proof.Loaded(label, tree, found, modules, self._arena.environments[label].products)
+            provided = trees.importable(found, harness)
+            differs = self._request.equipment.differs
+            wrong = proof.complaint(loaded, other, self._where.toplevel, harness, provided, differs=differs)
             if wrong:
                 raise GateError(wrong)
         self.modules = frozenset(name for modules in tried.modules for name in modules)
@@ -264,28 +298,42 @@ class Session:
     # blocks, until all is decided
 
     def _judge(self, trial: Trial) -> None:
-        self._first_block_at = time.monotonic() - self._started
+        self._first_block_at = time.monotonic() - self._measuring_since
         self._stolen_s = machine.stolen_s()
-        deadline = self._started + self._settings.max_time_s
+        deadline = self._measuring_since + self._settings.max_time_s
         self._listener.plan(self._plan(list(trial.wanted())))
         announced: object = None
         while names := trial.wanted():
             if (trial.confirming, trial.look) != announced:
                 announced = (trial.confirming, trial.look)
-                self._announce(trial, names)
-            if time.monotonic() + self._reserve(trial, names) > deadline:
+                self._announce(trial, names, self._share(trial, names, deadline))
+            share = self._share(trial, names, deadline)
+            if time.monotonic() + self._reserve(trial, names, share) > deadline:
                 if trial.confirming:
                     trial.stop("there was no time left")
                 else:
                     trial.hurry()
                 continue
             # memory is sampled in a round of its own, once for each that is suspected
-            self._add(trial, names, memory=bool(trial.confirming) and trial.left() == CONFIRMATION)
+            memory = bool(trial.confirming) and trial.left() == CONFIRMATION
+            self._add(trial, names, share=share, memory=memory)
             self._listener.step()
 
-    def _reserve(self, trial: Trial, names: Sequence[str]) -> float:
+    def _share(self, trial: Trial, names: Sequence[str], deadline: float) -> float:
+        """How much of each benchmark's rounds there is time for."""
+        left_s = (deadline - time.monotonic()) / _SPARE
+        if trial.confirming:
+            return self._blocks.share(names, trial.left(), left_s)
+        left_s -= self._confirmation_s(names)
+        share = self._blocks.share(names, trial.ahead(), left_s)
+        if share == 0:
+            trial.crowded = True
+            share = self._blocks.share(names, trial.left(), left_s)
+        return share
+
+    def _reserve(self, trial: Trial, names: Sequence[str], share: float) -> float:
         """Seconds that must be left to go on: a suspicion that can't be confirmed in time is worth nothing."""
-        block_s = self._blocks.seconds(names) * _SPARE
+        block_s = self._blocks.seconds(names, share) * _SPARE
         confirms = trial.look is not None and trial.look.suspicion > 0
         return block_s if trial.confirming or not confirms else block_s + self._confirmation_s(names)
 
@@ -293,14 +341,14 @@ class Session:
         """Of one of them."""
         return CONFIRMATION * self._blocks.seconds(names[:1])
 
-    def _announce(self, trial: Trial, names: Sequence[str]) -> None:
+    def _announce(self, trial: Trial, names: Sequence[str], share: float) -> None:
         count, blocks = len(names), trial.left()
         what = f"{'confirming' if trial.confirming else 'screening'} {count} benchmark{'s' if count > 1 else ''}"
-        self._listener.stage(what, blocks, blocks * self._blocks.seconds(names))
+        self._listener.stage(what, blocks, blocks * self._blocks.seconds(names, share))
 
-    def _add(self, trial: Trial, names: Sequence[str], *, memory: bool) -> None:
+    def _add(self, trial: Trial, names: Sequence[str], *, share: float, memory: bool) -> None:
         values: dict[str, dict[str, float]] = {}
-        for name, outcome in self._blocks.run(names, memory=memory).items():
+        for name, outcome in self._blocks.run(names, share=share, memory=memory).items():
             self._settle(name, outcome)
             if name in self._troubles or outcome.measured is None:
                 trial.drop(name)
@@ -316,6 +364,9 @@ class Session:
             ticks = any(turn.ticks for turn in (*measured.base, *measured.head))
             trial.leave_out(name, CPU, _IN_TICKS if ticks else "it takes none")
         self._costs.setdefault(name, []).append(verdicts.cost(measured, self._blocks.paces[name]))
+        grown = tuple(map(growth.within, (measured.base, measured.head)))
+        if None not in grown:
+            self._grown.setdefault(name, []).append(cast(tuple[float, float], grown))
         judged = (metric for metric in METRICS if (name, metric) not in trial.unjudged)
         return {metric: value for metric in judged if (value := found[metric]) is not None}
 
@@ -328,7 +379,8 @@ class Session:
         likely_s = (
             self._first_block_at + fewest * self._blocks.seconds(names) + (most - fewest) * self._blocks.seconds(some)
         )
-        least_s = self._first_block_at + looks[0].blocks * self._blocks.seconds(names) + self._confirmation_s(names)
+        first_s = looks[0].blocks * self._blocks.seconds(names, share=0.0)
+        least_s = self._first_block_at + first_s + self._confirmation_s(names)
         if least_s > self._settings.max_time_s:
             self._remarks.append(
                 f"{self._settings.max_time_s:.0f} s are too few to know anything: {looks[0].blocks} blocks of each, "
@@ -360,7 +412,7 @@ class Session:
         return Report(
             base=str(self.base),
             head=str(self.head),
-            rows=verdicts.rows(trial, self._troubles, costs),
+            rows=verdicts.rows(trial, self._troubles, costs, self._growing()),
             seconds=time.monotonic() - self._started,
             blocks=canaries.blocks - canaries.void,
             void=canaries.void,
@@ -371,12 +423,17 @@ class Session:
             skipped=tuple(self._skipped),
         )
 
+    def _growing(self) -> dict[str, str]:
+        """What is to be said of benchmarks whose state grows."""
+        found = {name: growth.remark(*zip(*blocks, strict=True)) for name, blocks in self._grown.items()}
+        return {name: said for name, said in found.items() if said is not None}
+
     def _disturbed(self) -> list[str]:
         """What a virtual machine's host took while blocks ran."""
         now_s = machine.stolen_s()
         if self._stolen_s is None or now_s is None:
             return []
-        blocks_s = time.monotonic() - self._started - self._first_block_at
+        blocks_s = time.monotonic() - self._measuring_since - self._first_block_at
         return stolen(now_s - self._stolen_s, of_s=blocks_s * (os.cpu_count() or 1))
 
 

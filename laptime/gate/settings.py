@@ -2,6 +2,8 @@
 
 [tool.laptime.gate]
 arguments = ["--tier=gate"]      # for pytest, before those of the command line
+isolate = true                   # an environment for each side
+install = [".[test]"]            # what pip installs into it
 harness = ["benchmarks", "data"] # instead of what is found (see `Settings.harness`)
 margin = "1%"
 limit = "5%"
@@ -39,6 +41,8 @@ class Settings:
     """How a gate decides.
 
     arguments    for pytest, before those that the command line gives
+    isolate      whether an environment is made for each side
+    install      what pip installs into it, from the project's root; None: see `laptime.gate.isolate.default`
     harness      paths, from the project's root, that both sides have from HEAD; None: `benchmarks`, `cassettes`, what
                  of pytest's `testpaths` is named like tests, every conftest.py, the settings files, and the files in
                  which the benchmarks are
@@ -50,6 +54,8 @@ class Settings:
     """
 
     arguments: tuple[str, ...] = ()
+    isolate: bool = False
+    install: tuple[str, ...] | None = None
     harness: tuple[str, ...] | None = None
     rules: Rules = field(default_factory=Rules)
     named: Mapping[str, Rules] = field(default_factory=dict)
@@ -72,7 +78,7 @@ def read(root: Path) -> Settings:
     place = f"{path}: tool.laptime.gate"
     if not isinstance(found, dict):
         raise SettingsError(f"{place}: expected a table")
-    known = ("arguments", "benchmarks", "harness", "max_time", "round_limit", *_RULES)
+    known = ("arguments", "benchmarks", "harness", "install", "isolate", "max_time", "round_limit", *_RULES)
     _refuse_unknown(place, found, known)
     rules = _rules(place, found, Rules())
     named = found.get("benchmarks", {})
@@ -86,6 +92,8 @@ def read(root: Path) -> Settings:
         raise SettingsError(f"{place}.harness: {outside[0]!r}: expected paths inside the project, from its root")
     return Settings(
         arguments=_texts(place, "arguments", found) or (),
+        isolate=_flag(place, "isolate", found),
+        install=_texts(place, "install", found) or None,
         harness=harness,
         rules=rules,
         named={pattern: _rules(f"{place}.benchmarks.{pattern!r}", one, rules) for pattern, one in named.items()},
@@ -143,6 +151,13 @@ def _texts(place: str, key: str, found: Mapping[str, Any]) -> tuple[str, ...] | 
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise SettingsError(f'{place}.{key}: expected a list of texts, as in ["benchmarks"]')
     return tuple(value)
+
+
+def _flag(place: str, key: str, found: Mapping[str, Any]) -> bool:
+    value = found.get(key, False)
+    if not isinstance(value, bool):
+        raise SettingsError(f"{place}.{key}: expected true or false")
+    return value
 
 
 def _seconds(place: str, key: str, found: Mapping[str, Any], default: float) -> float:

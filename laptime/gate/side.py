@@ -7,22 +7,17 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from laptime.gate.channel import Assignment, Channel, Closed, TimedOut
+from laptime.gate.environment import LOAD, Environment
 from laptime.gate.reaper import Reaper, kill
 
 BASE, HEAD = "BASE", "HEAD"
-_START = (
-    "import sys; sys.path[0] = {here!r}; from laptime.plugin.lockstep.side import main; sys.path.pop(0); "
-    "main(sys.argv[1])"
-)
-"""laptime comes from where the gate itself runs, whatever a side's tree holds under that name."""
-_LAPTIME = str(Path(__file__).parents[2])
+_START = f"{LOAD}sys.path[:] = filter(None, sys.path)\nfrom laptime.plugin.lockstep.side import main\nmain(sys.argv[1])"
 _NOT_PASSED_ON = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "COV_CORE_SOURCE", "COVERAGE_PROCESS_START")
 """With one cache for both sides, a side would load what was compiled for the other in the same place."""
 _TAIL = 4000
@@ -54,6 +49,7 @@ class Side:
         label: str,
         directory: Path,
         assignment: Assignment,
+        environment: Environment,
         log: Path,
         seed: int,
         reaper: Reaper,
@@ -65,13 +61,12 @@ class Side:
         self._ended = False
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
-        code = _START.format(here=_LAPTIME)
         given = replace(assignment, fd=theirs.fileno())
         with log.open("ab") as written, theirs:
             self._process = subprocess.Popen(
-                (sys.executable, "-c", code, given.dumps()),
+                (environment.python, "-c", _START, given.dumps()),
                 cwd=directory,
-                env=_environment(assignment.roots, seed),
+                env=_variables(environment, assignment.roots, seed),
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=subprocess.STDOUT,
@@ -153,9 +148,9 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _environment(roots: tuple[str, ...], seed: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
-    paths = [*roots, *filter(None, [os.environ.get("PYTHONPATH")])]
+def _variables(environment: Environment, roots: tuple[str, ...], seed: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON} | environment.variables()
+    paths = [*roots, *filter(None, [None if environment.built else os.environ.get("PYTHONPATH")])]
     # the order of sets is part of a run's luck: both sides have the same, another one in each block
     hashes = os.environ.get("PYTHONHASHSEED", "random")
     hashes = str(seed) if hashes in ("", "random") else hashes

@@ -135,6 +135,9 @@ class Trial:
         self._unjudged: dict[tuple[str, str], str] = {}
         self._left_open: tuple[Hypothesis, ...] = ()
         self._looked = False
+        self.crowded = False
+        """Whether there are more benchmarks than there is time for: then what its 95 % interval clears is let go at
+        the next look, so that the others get more blocks."""
         self.stopped: str | None = None
         """Why it ended before all was judged; None where it did not."""
 
@@ -158,6 +161,12 @@ class Trial:
     def left(self) -> int:
         """How many more blocks the present stage needs at most."""
         return max((self._goal() - self._count(name) for name in self.wanted()), default=0)
+
+    def ahead(self) -> int:
+        """How many more blocks of what is run now are wished for: while that is all, those for the second look, too."""
+        if self._stage or len(self._looks) < 2 or self._looks[0].blocks > self._fewest:
+            return self.left()
+        return self.left() + self._looks[1].blocks - self._looks[0].blocks
 
     def wanted(self) -> tuple[str, ...]:
         """The benchmarks that need another block now; empty at the end."""
@@ -309,7 +318,7 @@ class Trial:
         """Whether more blocks would say nothing else: a narrower interval is asked for, since it is looked at often."""
         if any(one[:2] == (name, metric) for one in self._convicted):
             return True
-        return self._within(name, self._screened[name][metric], _SETTLED)
+        return self._within(name, self._screened[name][metric], _CONFIDENCE if self.crowded else _SETTLED)
 
     def _within(self, name: str, values: Sequence[float], confidence: float) -> bool:
         found = signed_rank.interval(values, confidence)

@@ -94,19 +94,24 @@ class Trouble:
     note: str
 
 
-def rows(trial: Trial, troubles: Mapping[str, Trouble], costs: Mapping[str, tuple[Cost, Cost]]) -> tuple[Row, ...]:
-    """The rows of a report, those that matter most first."""
+def rows(
+    trial: Trial,
+    troubles: Mapping[str, Trouble],
+    costs: Mapping[str, tuple[Cost, Cost]],
+    growing: Mapping[str, str] | None = None,
+) -> tuple[Row, ...]:
+    """The rows of a report, those that matter most first; `growing`: what is to be said of benchmarks that grow."""
     found = [Row(name, None, trouble.verdict, note=trouble.note) for name, trouble in troubles.items()]
     for finding in trial.findings():
         if finding.benchmark not in troubles:
             base, head = costs.get(finding.benchmark, (None, None))
             row = Row(finding.benchmark, finding.metric, finding.verdict, finding, base, head, finding.note)
             found.append(row)
-    for (name, metric), why in trial.unjudged.items():
+    said = [(name, f"{metric} is not judged: {why}") for (name, metric), why in trial.unjudged.items()]
+    for name, text in (*said, *(growing or {}).items()):
         for place, row in enumerate(found):
             if row.benchmark == name and row.metric:  # the first is that of wall time
-                said = f"{metric} is not judged: {why}"
-                found[place] = replace(row, note=f"{row.note}; {said}" if row.note else said)
+                found[place] = replace(row, note=f"{row.note}; {text}" if row.note else text)
                 break
     return tuple(ordered(found))
 

@@ -1,0 +1,404 @@
+"""What a gate's sides run in: environments that are made for each, that are there, or the gate's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+from gate_support import CANNOT, NO_BLOCKS, commit, gate, git, project, refused, refused_at_once, verdicts, write
+
+from laptime.gate import GateError, dependencies, isolate
+from laptime.gate.environment import Details, differences
+from laptime.gate.equip import Equipment
+
+CPYTHON = {"implementation": "CPython", "version": "3.12.1"}
+
+# a project that can't run as git has it: its version and a compiled module are written when it is built
+
+BACKEND = """
+    '''Builds the wheel, as setuptools-scm and a compiler would.'''
+    import base64, hashlib, subprocess, sysconfig, zipfile
+    from pathlib import Path
+
+    SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+    EXTENSION = '''
+        #include <Python.h>
+        static PyObject *work(PyObject *self, PyObject *count) {
+            long total = 0;
+            for (long i = 0; i < PyLong_AsLong(count); i++) total += i;
+            return PyLong_FromLong(total);
+        }
+        static PyMethodDef methods[] = {{"work", work, METH_O, NULL}, {NULL}};
+        static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "fast", NULL, -1, methods};
+        PyMODINIT_FUNC PyInit_fast(void) { return PyModule_Create(&module); }
+    '''
+
+    def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+        needs = Path("needs.txt").read_text().strip()
+        described = subprocess.run(("git", "describe", "--tags", "--always"), capture_output=True, text=True).stdout
+        Path("fast.c").write_text(EXTENSION)
+        compile = ("cc", "-shared", "-fPIC", f"-I{sysconfig.get_path('include')}", "fast.c", "-o", "fast.so")
+        subprocess.run(compile, check=True)
+        files = {f"thing/{path.name}": path.read_bytes() for path in Path("thing").glob("*.py")}
+        files[f"thing/fast{SUFFIX}"] = Path("fast.so").read_bytes()
+        files["thing/_version.py"] = f"described = {described.strip()!r}".encode()
+        files["thing-1.dist-info/METADATA"] = (
+            f"Metadata-Version: 2.1\\nName: thing\\nVersion: 1\\nProvides-Extra: test\\n"
+            f"Requires-Dist: {needs}; extra == 'test'\\n"
+        ).encode()
+        files["thing-1.dist-info/WHEEL"] = b"Wheel-Version: 1.0\\nRoot-Is-Purelib: false\\nTag: py3-none-any\\n"
+        record = "".join(f"{name},,\\n" for name in files) + "thing-1.dist-info/RECORD,,\\n"
+        name = "thing-1-py3-none-any.whl"
+        with zipfile.ZipFile(Path(wheel_directory) / name, "w") as wheel:
+            for path, content in {**files, "thing-1.dist-info/RECORD": record.encode()}.items():
+                wheel.writestr(path, content)
+        return name
+"""
+BUILT_SETTINGS = """
+    [build-system]
+    requires = []
+    build-backend = "backend"
+    backend-path = ["."]
+
+    [project]
+    name = "thing"
+    version = "1"
+    dynamic = ["optional-dependencies"]
+
+    [tool.pytest.ini_options]
+    testpaths = ["benchmarks"]
+
+    [tool.laptime.gate]
+    install = [".[test]", "--find-links=wheels"]
+"""
+BUILT = {
+    "pyproject.toml": BUILT_SETTINGS,
+    "backend.py": BACKEND,
+    "needs.txt": "mock-cart==1",
+    ".gitignore": "*.so\n_version.py\n",
+    "thing/__init__.py": "from thing import fast, _version\n\nWANTS = '1'\n",
+    "benchmarks/test_thing.py": """
+        import cart, thing
+
+        def test_work(benchmark):
+            assert benchmark(thing.fast.work, 1000) == 499500
+            assert thing.WANTS == cart.VERSION
+            assert thing._version.described.startswith("v1.0"), "git tells a version where it is built"
+    """,
+}
+
+
+def wheel(directory: Path, version: str) -> None:
+    """A distribution that the project depends on."""
+    name, info = f"mock_cart-{version}-py3-none-any.whl", f"mock_cart-{version}.dist-info"
+    directory.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(directory / name, "w") as file:
+        file.writestr("cart.py", f"VERSION = '{version}'\n")
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: mock-cart\nVersion: {version}\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{info}/RECORD", "".join(f"{one},,\n" for one in ("cart.py", f"{info}/RECORD")))
+
+
+def can_compile() -> bool:
+    """Whether there is a C compiler, with Python's headers."""
+    return shutil.which("cc") is not None and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
+
+
+@pytest.mark.skipif(not can_compile(), reason="there is no C compiler, or Python's headers are not installed")
+def test_each_side_has_its_own_dependencies_and_what_is_built_of_it(tmp_path):
+    """Without, git's files alone can't run. What was made is used again, by this gate and as an environment."""
+    root = tmp_path / "project"
+    for version in ("1", "2"):
+        wheel(root / "wheels", version)
+    commit(root, BUILT)
+    git(root, "tag", "v1.0")
+    write(root, {"needs.txt": "mock-cart==2", "thing/__init__.py": "from thing import fast, _version\n\nWANTS = '2'\n"})
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    ended = gate(root, "main", NO_BLOCKS, "--isolate", env=cache, limit_s=180)
+    assert CANNOT == ended.code, ended.text
+    assert {"test_work": "unresolved"} == verdicts(ended), ended.text
+    assert "note: the sides' environments differ: mock-cart 1 → 2\n" in ended.text, ended.text
+    changed = ["needs.txt", "thing/__init__.py"]
+    assert changed == git(root, "diff", "--name-only").split(), "the working tree is as it was"
+    assert "" == git(root, "ls-files", "--others", "--exclude-standard")
+
+    # the same code in two environments that are there; nothing of it is installed in them
+    plain = project(
+        tmp_path / "plain",
+        {"benchmarks/test_thing.py": "import cart\n\ndef test_cart(benchmark):\n    benchmark(cart.VERSION.upper)\n"},
+        {},
+    )
+    made = {}
+    for path in (tmp_path / "cache").glob("laptime/*/environments/*/lib/*/site-packages/cart.py"):
+        made[path.read_text().split("'")[1]] = str(path.parents[3])
+    assert {"1", "2"} == set(made)
+    ended = gate(plain, "HEAD", NO_BLOCKS, f"--base-env={made['1']}", f"--head-env={made['2']}")
+    assert {"test_cart": "unresolved"} == verdicts(ended), ended.text
+    assert "note: the sides' environments differ: mock-cart 1 → 2\n" in ended.text, ended.text
+
+    # what a test needs beside: installed here, but not said to be needed
+    write(root, {"benchmarks/test_thing.py": BUILT["benchmarks/test_thing.py"] + "\nimport aiohttp\n"})
+    said = refused(root, "main", "--isolate", env=cache, limit_s=180)
+    assert "aiohttp: installed here, and not in the environment that was made" in said, said
+    assert 'install = [".[test]"]' in said
+
+
+def test_what_can_not_be_built_or_installed_is_said_with_its_reason(tmp_path):
+    """By what pip wrote."""
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    root = project(
+        tmp_path / "project",
+        {
+            "pyproject.toml": BUILT_SETTINGS,
+            "backend.py": "def build_wheel(directory, *rest):\n    raise SystemExit('no such luck')\n",
+        },
+    )
+    said = refused(root, "main", "--isolate", env=cache)
+    assert "BASE: the project can't be built: `" in said, said
+    assert "no such luck" in said
+    (tmp_path / "file").touch()
+    said = refused(root, "main", "--isolate", env={"XDG_CACHE_HOME": str(tmp_path / "file")})
+    assert "BASE: its environment can't be kept in" in said, said
+    assert "XDG_CACHE_HOME names another place" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--base-env=none",), "--base-env none: no environment: there is no bin/python in it"),
+        (("--head-env=python",), "can't be used (it is Python 2.7)"),
+        (("--head-env=missing",), "can't be used"),
+        (("--base-python=3.99",), "--base-python 3.99: no such Python"),
+        (("--isolate", "--head-env=none"), "which?"),
+    ],
+)
+def test_what_can_not_be_run_in_is_refused(tmp_path, arguments, said):
+    """Before any benchmark is run."""
+    root = project(tmp_path / "project")
+    (root / "none").mkdir()
+    (root / "python").write_text("#!/bin/sh\necho 'it is Python 2.7' >&2; exit 1\n")
+    (root / "python").chmod(0o755)
+    assert said in refused_at_once(root, "main", *arguments)
+
+
+def test_an_environment_that_lacks_what_a_side_needs_is_refused_with_the_remedy(tmp_path):
+    """It isn't taken from the gate's own."""
+    root = project(tmp_path / "project")
+    (tmp_path / "bare/bin").mkdir(parents=True)
+    (tmp_path / "bare/bin/python").symlink_to(sys.executable)
+    (tmp_path / "bare/pyvenv.cfg").write_text(
+        f"home = {Path(sys.executable).resolve().parent}\ninclude-system-site-packages = false\n"
+    )
+    said = refused_at_once(root, "main", f"--base-env={tmp_path / 'bare'}")
+    assert "it lacks pytest, pytest-benchmark, psutil" in said, said
+    assert "-m pip install pytest pytest-benchmark psutil" in said
+
+
+def test_dependencies_that_differ_are_noticed(tmp_path):
+    """Where nothing is isolated, both sides have those that are installed."""
+    root = project(
+        tmp_path / "project",
+        {"requirements.txt": "six==1.16.0\n"},
+        {"requirements.txt": "six==1.17.0\n", "thing/new.py": ""},
+    )
+    said = " ".join(gate(root, "main", NO_BLOCKS).text.split())
+    assert "the dependencies of BASE and HEAD differ (requirements.txt), and both sides run with what is" in said, said
+    assert "--isolate gives each its own" in said
+
+
+# pure parts
+
+DECLARED = {
+    "pyproject.toml": '[project]\nname = "a"\ndependencies = ["b"]\n[project.optional-dependencies]\nt = ["c"]\n',
+    "setup.cfg": "[options]\ninstall_requires =\n    b\n[options.extras_require]\nt = c\n",
+    "setup.py": "",
+    "uv.lock": "",
+    "pylock.toml": "",
+    "dev-requirements.txt": "b\n",
+    "requirements/test.txt": "c\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("pyproject.toml", DECLARED["pyproject.toml"].replace('"b"', '"b>1"'), "pyproject.toml: project.dependencies"),
+        ("pyproject.toml", DECLARED["pyproject.toml"].replace('"c"', '"d"'), "pyproject.toml: project.optional-dep"),
+        ("pyproject.toml", DECLARED["pyproject.toml"] + '[build-system]\nrequires = ["x"]\n', "pyproject.toml: build-"),
+        ("pyproject.toml", "no = toml = ", "pyproject.toml"),
+        (
+            "setup.cfg",
+            "[options]\ninstall_requires =\n    b>1\n[options.extras_require]\nt = c\n",
+            "setup.cfg: options.",
+        ),
+        ("setup.cfg", "[options]\ninstall_requires =\n    b\n", "setup.cfg: options.extras_require"),
+        ("setup.cfg", "no ini", "setup.cfg"),
+        ("setup.py", "setup(install_requires=['b'])\n", "setup.py"),
+        ("uv.lock", "b\n", "uv.lock"),
+        ("pylock.toml", "b\n", "pylock.toml"),
+        ("pylock.dev.toml", "b\n", "pylock.dev.toml"),
+        ("constraints.txt", "b\n", "constraints.txt"),
+        ("dev-requirements.txt", "b>1\n", "dev-requirements.txt"),
+        ("requirements/test.txt", "d\n", "requirements/test.txt"),
+    ],
+)
+def test_whatever_says_a_dependency_is_compared(tmp_path, name, text, where):
+    """And named."""
+    before = dependencies.declared(write(tmp_path, DECLARED))
+    after = dependencies.declared(write(tmp_path, {name: text}))
+    found = dependencies.differences(before, after)
+    assert found, "nothing differs"
+    assert any(one.startswith(where) for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", DECLARED["pyproject.toml"].replace('"a"', '"other"') + "[tool.ruff]\nx = 1\n"),
+        ("setup.cfg", DECLARED["setup.cfg"] + "[flake8]\nx = 1\n"),
+        ("README.md", "b\n"),
+        ("thing.py", "import b\n"),
+    ],
+)
+def test_what_says_no_dependency_is_not(tmp_path, name, text):
+    """A new line length calls for no environment."""
+    before = dependencies.declared(write(tmp_path, DECLARED))
+    assert before == dependencies.declared(write(tmp_path, {name: text}))
+
+
+@pytest.mark.parametrize(
+    ("install", "local", "rest"),
+    [
+        ([".[test]"], [(".", "[test]")], ()),
+        (["-e .", "-r requirements.txt"], [(".", "")], ("-r", "requirements.txt")),
+        (["./core[a, b]", "plugins"], [("core", "[a, b]"), ("plugins", "")], ()),
+        (["six", "-c", "plugins"], [], ("six", "-c", "plugins")),
+        (["--group", "test", "--index-strategy=x", "."], [(".", "")], ("--group", "test", "--index-strategy=x")),
+    ],
+)
+def test_what_is_installed_is_parted_into_what_is_built_and_what_is_for_pip(tmp_path, install, local, rest):
+    """A directory of the project is built, in whatever way it is named; an option's value is none."""
+    write(tmp_path, {"core/pyproject.toml": "", "plugins/pyproject.toml": ""})
+    found = isolate.parsed("HEAD", tmp_path, [word.replace("[a, b]", "'[a, b]'") for word in install])
+    assert isolate.Wanted(tuple((Path(tmp_path / path), extras) for path, extras in local), rest) == found
+
+
+def test_a_directory_that_one_side_lacks_is_named(tmp_path):
+    """Whose side it is, too."""
+    with pytest.raises(GateError, match=r"install: './core': BASE has no such directory"):
+        isolate.parsed("BASE", tmp_path, ["./core"])
+
+
+@pytest.mark.parametrize(
+    ("files", "install"),
+    [
+        ({"pyproject.toml": '[project]\nname = "a"\ndependencies = []\n'}, (".",)),
+        ({"pyproject.toml": '[build-system]\nrequires = ["x"]\n', "requirements.txt": ""}, (".",)),
+        ({"setup.py": ""}, (".",)),
+        ({"pyproject.toml": "[tool.ruff]\n", "requirements.txt": "b\n"}, ("-r", "requirements.txt")),
+    ],
+)
+def test_without_settings_the_project_is_installed_or_what_it_requires(tmp_path, files, install):
+    """As a person would who has just cloned it."""
+    assert install == isolate.default("HEAD", write(tmp_path, files))
+
+
+def test_where_there_is_nothing_to_install_it_is_said_what_to_write(tmp_path):
+    """Rather than to make an environment of nothing."""
+    with pytest.raises(GateError, match="HEAD has nothing to install"):
+        isolate.default("HEAD", tmp_path)
+
+
+def test_what_was_built_goes_beside_its_source_and_over_nothing(tmp_path):
+    """A package that has no source in the tree stays where it is, and is found there."""
+    site = write(
+        tmp_path / "site",
+        {
+            "thing/fast.so": "built",
+            "thing/__init__.py": "built",
+            "thing/data/made.json": "built",
+            "thing/__pycache__/x.pyc": "built",
+            "single.py": "built",
+            "elsewhere/__init__.py": "built",
+        },
+    )
+    root = write(tmp_path / "tree", {"src/thing/__init__.py": "source", "single.py": "source", "elsewhere.py": ""})
+    assert 2 == isolate.overlay(site, [root / "src", root])
+    found = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
+    assert {
+        "src/thing/__init__.py": "source",
+        "src/thing/fast.so": "built",
+        "src/thing/data/made.json": "built",
+        "single.py": "source",
+        "elsewhere.py": "",
+    } == found
+
+
+def test_what_differs_between_environments_is_listed():
+    """The interpreter first."""
+    base = Details(CPYTHON, {"numpy": "1", "gone": "1", "same": "1"}, {})
+    head = Details({**CPYTHON, "version": "3.13.0", "free-threaded": True}, {"numpy": "2", "same": "1", "new": "3"}, {})
+    assert [
+        "CPython 3.12.1 → CPython 3.13.0t",
+        "gone 1 → absent",
+        "new absent → 3",
+        "numpy 1 → 2",
+    ] == differences(base, head)
+    assert [] == differences(base, base)
+
+
+@pytest.mark.parametrize(
+    ("equipment", "made", "differs"),
+    [
+        (Equipment(), False, False),
+        (Equipment(isolate=True), True, False),
+        (Equipment(pythons=("3.12", "3.13")), True, True),
+        (Equipment(pythons=("3.12", None)), True, True),
+        (Equipment(environments=("a", "b")), False, True),
+        (Equipment(environments=("a", None)), False, True),
+        (Equipment(environments=("a", "a")), False, False),
+    ],
+)
+def test_the_same_files_are_compared_only_where_the_sides_are_to_differ_by_more(equipment, made, differs):
+    """Environments that are made from equal files are equal."""
+    assert (made, differs) == (equipment.is_made, equipment.differs)
+
+
+def test_what_is_unused_for_a_month_or_half_made_is_removed(tmp_path):
+    """By the next gate that makes one; what is in use is kept."""
+    kept = isolate.Isolation(tmp_path, None, None, None, tmp_path)
+    old, new, half = (kept._cache / "environments" / name for name in ("old", "new", "half"))
+    write(kept._cache, dict.fromkeys(("environments/old/.complete", "environments/new/.complete"), ""))
+    write(half, {"file": "half"})
+    os.utime(old / ".complete", (0, 0))
+    kept._prune()
+    assert [False, True, True] == [path.exists() for path in (old, new, half)]
+    with kept._kept(half) as is_there:
+        assert not is_there
+        assert not half.exists()
+        half.mkdir()
+    with kept._kept(half) as is_there:
+        assert is_there
+
+
+def test_a_build_that_fails_is_made_anew_the_next_time(tmp_path):
+    """It isn't taken for whole."""
+    kept = isolate.Isolation(tmp_path, None, None, None, tmp_path)
+    place = kept._cache / "built" / "x"
+
+    def fail():
+        with kept._kept(place):
+            place.mkdir()
+            raise GateError("pip failed")
+
+    with pytest.raises(GateError):
+        fail()
+    with kept._kept(place) as is_there:
+        assert not is_there
+        place.mkdir()
