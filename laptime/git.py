@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,6 +78,29 @@ def resolve(directory: Path, name: str) -> str | None:
 def first_parents(directory: Path, name: str = "HEAD") -> list[str]:
     """A commit and its first parents, the oldest first. Raises `GitError`."""
     return _git(directory, "rev-list", "--first-parent", "--reverse", "--end-of-options", name, "--").split()
+
+
+def tags(directory: Path) -> dict[str, str]:
+    """Every tag of a commit -> the commit's full hash. Raises `GitError`."""
+    form = "%(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname:strip=2)"
+    found: dict[str, str] = {}
+    for line in filter(None, _git(directory, "for-each-ref", f"--format={form}", "refs/tags").split("\n")):
+        *objects, name = line.split(" ")
+        kinds = dict(zip(objects[::2], objects[1::2], strict=True))
+        # a tag of a tag is seen through by newer git only
+        commit = kinds.get("commit") or (resolve(directory, f"refs/tags/{name}") if "tag" in objects[2] else None)
+        if commit is not None:
+            found[name] = commit
+    return found
+
+
+def describe(directory: Path, commit_id: str, pattern: str, without: Iterable[str] = ()) -> str | None:
+    """The newest tag that fits a pattern and that a commit contains, as `git describe` chooses it; None if none."""
+    excluded = (f"--exclude={name}" for name in without)
+    try:
+        return _git(directory, "describe", "--tags", "--abbrev=0", f"--match={pattern}", *excluded, commit_id)
+    except GitError:
+        return None
 
 
 def toplevel(directory: Path) -> Path:

@@ -52,6 +52,8 @@ FORBIDDEN = {
         *("pytest", "laptime.history", "laptime.gate", "laptime.plugin", "laptime.cli", "laptime.report"),
     },
     "laptime/compare.py": CLOCKS_FILES_SOCKETS | {"laptime.plugin", "laptime.cli", "laptime.report", "sqlalchemy"},
+    "laptime/index.py": CLOCKS_FILES_SOCKETS - {"datetime"}
+    | {"laptime.plugin", "laptime.cli", "laptime.report", "laptime.gate", "sqlalchemy"},
     "laptime/trend.py": CLOCKS_FILES_SOCKETS - {"datetime"} | {"laptime.plugin", "laptime.cli", "laptime.report"},
     "laptime/history/*.py": {
         *("pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report", "laptime.gate"),

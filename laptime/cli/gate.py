@@ -33,7 +33,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "gate",
         help="decide whether a change made a benchmark slower: both revisions, now, in lockstep",
-        usage="laptime gate [options] BASE [HEAD] [-- PYTEST ARGUMENTS]\n       laptime gate --self-test [options]",
+        usage="laptime gate [options] BASE [HEAD] [-- PYTEST ARGUMENTS]\n"
+        "       laptime gate [options] --against TAG [HEAD] [-- PYTEST ARGUMENTS]\n"
+        "       laptime gate --self-test [options]",
         description="Run the benchmarks of two revisions in lockstep, a round of one and a round of the other in turn, "
         "on the same CPU, in fresh processes block after block, until an exact test can tell. Works with every suite "
         "of pytest-benchmark. Nothing in the working tree or in .git is touched.",
@@ -42,6 +44,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("base", metavar="BASE", nargs="?", help="a commit, tag, branch or HEAD~3")
     parser.add_argument("head", metavar="HEAD", nargs="?", help="default: the working tree, with what is not committed")
+    parser.add_argument(
+        "--against", metavar="TAG", help="in BASE's place, a tag, or the newest that HEAD contains of a pattern: 'v*'"
+    )
     parser.add_argument("-k", metavar="EXPRESSION", help="choose benchmarks by name, as pytest does")
     parser.add_argument("-m", metavar="MARKERS", help="choose benchmarks by marker, as pytest does")
     parser.add_argument("--max-time", type=_duration, metavar="10m", help="stop then; what is open is unresolved")
@@ -97,6 +102,8 @@ def _gate(options: argparse.Namespace) -> int:
     from laptime.gate.session import Session
     from laptime.report import gate
 
+    if options.against is not None and not _find_tag(options):
+        return OK
     request = _request(options)
     with _terminated(), Stages() as stages, Session(request, _Voice(stages)) as session:
         report = session.run()
@@ -111,6 +118,35 @@ def _gate(options: argparse.Namespace) -> int:
     if not options.no_history:
         _keep(options, record(session, request, report, code))
     return code
+
+
+def _find_tag(options: argparse.Namespace) -> bool:
+    """Put the tag into BASE's place; False, and it is said, where HEAD has nothing since: no nightly job is to fail."""
+    from laptime.gate import GateError, tags
+
+    if options.self_test:
+        raise GateError("--self-test takes no --against: it runs HEAD against itself")
+    if options.head is not None:
+        raise GateError(
+            f"--against {options.against} stands in BASE's place: BASE ({options.base}) is one too many; with "
+            "--against the one revision is HEAD"
+        )
+    _refuse_empty((options.against, "--against"), (options.base, "HEAD"))
+    here, head = Path.cwd(), options.base
+    tag = tags.chosen(here, project.find(here).root, options.against, head)
+    if tag is None:
+        _store.say(f"{head or 'HEAD'} has nothing since {options.against}: there is nothing to compare")
+        return False
+    options.against, options.base, options.head = tag, tags.name_of(here, tag), head
+    return True
+
+
+def _refuse_empty(*revisions: tuple[str | None, str]) -> None:
+    from laptime.gate import GateError
+
+    for given, name in revisions:
+        if given is not None and not given.strip():
+            raise GateError(f"{name} is empty: is the variable that is to name it set?")
 
 
 def _keep(options: argparse.Namespace, gate: Gate) -> None:
@@ -154,9 +190,7 @@ def _request(options: argparse.Namespace) -> Request:
             if options.self_test
             else "BASE is missing: which revision is it to be compared with? as in `laptime gate main`"
         )
-    for given, name in ((options.base, "BASE"), (options.head, "HEAD")):
-        if given is not None and not given.strip():
-            raise GateError(f"{name} is empty: is the variable that is to name it set?")
+    _refuse_empty((options.base, "BASE"), (options.head, "HEAD"))
     found = settings.read(project.find(Path.cwd()).root)
     margin = found.rules.margin if options.margin is None else options.margin
     limit = found.rules.limit if options.limit is None else options.limit
@@ -175,6 +209,7 @@ def _request(options: argparse.Namespace) -> Request:
         directory=Path.cwd(),
         base=options.base or "HEAD",
         head=options.head,
+        against=options.against,
         arguments=(*chosen, *options.pytest),
         settings=found,
         pin=options.pin,

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from laptime import git, trend
+from laptime import git, index, trend
 from laptime.cli import _store
 from laptime.cli._codes import OK
 from laptime.cli._terminal import color, progress, width
-from laptime.history import METRICS, HistoryError
+from laptime.history import GATE_METRICS, METRICS, HistoryError
+from laptime.report import index as shown_index
 from laptime.report import trend as shown
 
 _WHEN = "2026-11-01, or 36h, 30d, 2w ago"
@@ -23,12 +24,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "trend",
         help="draw one benchmark from commit to commit",
         description="Draw a benchmark's figures over the first parents of a commit, runs of one fingerprint (the "
-        "newest run's), and where they changed.",
+        "newest run's), and where they changed. With --index: what the gates of these commits add up to, on whatever "
+        "machines they were.",
         epilog="example: laptime trend primes-processes-w2-forkserver-warm --metric cpu",
     )
     one.add_argument("bench", metavar="BENCH", help="its name, or a part that no other has")
     _add_common(one)
-    one.add_argument("--since", type=_store.since, metavar="WHEN", help=f"runs since then only: {_WHEN}")
+    one.add_argument("--index", action="store_true", help="the product of the gates' ratios, in the place of runs")
+    one.add_argument("--since", type=_store.since, metavar="WHEN", help=f"runs (gates) since then only: {_WHEN}")
     one.add_argument("--format", choices=("table", "json"), default="table")
     one.set_defaults(command=_trend)
 
@@ -53,6 +56,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _trend(options: argparse.Namespace) -> int:
+    if options.index:
+        return _index(options)
     store, _ = _store.open_store(options)
     name = _store.the_one(store, store.names(), options.bench)
     points = store.series(name)
@@ -72,6 +77,35 @@ def _trend(options: argparse.Namespace) -> int:
     left_out = sum(len(other.values) for other in others)
     notes = [f"{left_out} runs of {len(others)} other fingerprints or inputs left out."] if others else []
     print(shown.terminal(series, changes, options.metric, notes, width=width(), color=color()), end="")
+    return OK
+
+
+def _index(options: argparse.Namespace) -> int:
+    here = Path.cwd()
+    if options.metric not in GATE_METRICS:
+        raise HistoryError(f"--metric {options.metric}: gates judge {' and '.join(GATE_METRICS)}")
+    if not git.is_repository(here):
+        raise HistoryError(f"{here}: an index goes from commit to commit, and this is no git repository")
+    store, _ = _store.open_store(options)
+    name = _store.the_one(store, sorted({*store.gate_names(), *store.names()}), options.bench)
+    chain = git.first_parents(here, _commit(here, options.rev))
+    ratios = store.gate_ratios(name)
+    edges, left_out = index.gated(ratios, options.metric, chain, git.tags(here), options.since)
+    shallow = (
+        " This clone is shallow: `git fetch --unshallow` brings the older commits." if git.is_shallow(here) else ""
+    )
+    if not edges:
+        why = "".join(f", {count} {reason}" for reason, count in left_out.items())
+        raise HistoryError(
+            f"{name}: no gate that is stored in {store.name} has its {options.metric} time at two commits among the "
+            f"first parents of {options.rev}{why}. Gate each merge: `laptime gate HEAD~1 HEAD`.{shallow}"
+        )
+    found = index.added_up(edges, chain)
+    if options.format == "json":
+        print(shown_index.as_json(name, options.metric, found, left_out), end="")
+    else:
+        notes = [*shown_index.notes(found, left_out), *([shallow.strip()] if shallow else [])]
+        print(shown_index.terminal(name, options.metric, found, notes, width=width(), color=color()), end="")
     return OK
 
 
@@ -109,7 +143,11 @@ def _order(rev: str) -> Mapping[str, int] | None:
     if not git.is_repository(here):
         print("laptime: this is no git repository: runs are taken in the order of time", file=sys.stderr)
         return None
+    return {one: place for place, one in enumerate(git.first_parents(here, _commit(here, rev)))}
+
+
+def _commit(here: Path, rev: str) -> str:
     commit = git.resolve(here, rev)
     if commit is None:
         raise HistoryError(f"--rev {rev}: no commit, tag or branch that git knows")
-    return {one: place for place, one in enumerate(git.first_parents(here, commit))}
+    return commit

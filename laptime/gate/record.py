@@ -46,6 +46,7 @@ def record(session: Session, request: Request, report: Report, code: int) -> Gat
             "skipped": list(report.skipped),
             "isolated": request.equipment.is_made,
             **({"environments": differing} if differing else {}),
+            **({} if request.against is None else {"against": request.against}),
         },
         results=tuple(map(_result, report.rows)),
     )

@@ -46,6 +46,7 @@ class Request:
 
     directory  where: inside the project
     base, head names of revisions; `head` None: the working tree
+    against    the tag that `base` is, where it was asked for as one
     arguments  for pytest
     pin        see `laptime.gate.cpus.Pinning`
     self_test  HEAD against itself
@@ -64,6 +65,7 @@ class Request:
     to_the_end: bool = False
     looks: tuple[Look, ...] = LOOKS
     equipment: Equipment = field(default_factory=Equipment)
+    against: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, func, select
 from laptime.history import _pack
 from laptime.history._errors import HistoryError
 from laptime.history._json import fingerprint_document
-from laptime.history._model import GATE_METRICS, VERDICTS, Filter, Gate, GateEntry, GateResult
-from laptime.history._read import commit, contents, fingerprint, gate_conditions
+from laptime.history._model import GATE_METRICS, VERDICTS, Filter, Gate, GateEntry, GateRatio, GateResult
+from laptime.history._read import commit, contents, fingerprint, gate_conditions, is_of
 from laptime.history._schema import benchmarks, documents, gate_results, gates
 from laptime.history._write import (
     chunks,
@@ -96,6 +96,27 @@ def load(connection: Connection, nos: Sequence[int]) -> list[Gate]:
     if missing := set(nos) - found.keys():
         raise HistoryError(f"there is no gate of the number {min(missing)}")
     return [found[no] for no in nos]
+
+
+def ratios(connection: Connection, fullname: str) -> list[GateRatio]:
+    """What every gate said of one benchmark, the oldest gate first."""
+    c = gate_results.c
+    query = select(gates, c.metric, c.verdict, c.blocks, c.confirmed).join_from(gate_results, gates)
+    ordered = query.where(is_of(c.benchmark_no, fullname)).order_by(gates.c.at_us, gates.c.no, c.place)
+    return [
+        GateRatio(
+            gate_id=row.id,
+            at=moment(row.at_us),
+            base=commit(row, "base_"),
+            head=commit(row, "head_"),
+            document=_pack.loaded(row.document),
+            metric=_METRICS[row.metric],
+            verdict=_VERDICTS[row.verdict],
+            blocks=_pack.unpacked(row.blocks),
+            confirmed=int(row.confirmed),
+        )
+        for row in connection.execute(ordered)
+    ]
 
 
 def _counts(connection: Connection, nos: Sequence[int]) -> dict[int, dict[str, int]]:

@@ -181,6 +181,21 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class GateRatio:
+    """What one gate said of one benchmark by one metric (see `GateResult`), with what the gate was of."""
+
+    gate_id: str
+    at: datetime
+    base: Commit
+    head: Commit
+    document: Mapping[str, Any]
+    metric: str | None
+    verdict: str
+    blocks: tuple[float, ...]
+    confirmed: int
+
+
+@dataclass(frozen=True, slots=True)
 class GateEntry:
     """A gate as a list shows it; `no` is its number in this store.
 

@@ -93,6 +93,14 @@ def names(connection: Connection, part: str | None = None) -> list[str]:
     return sorted(connection.execute(query if part is None else query.where(_contains(part))).scalars())
 
 
+def gate_names(connection: Connection, part: str | None = None) -> list[str]:
+    """The same of gates."""
+    if part is not None and not _storable(part):
+        return []
+    query = select(benchmarks.c.fullname).where(exists().where(gate_results.c.benchmark_no == benchmarks.c.no))
+    return sorted(connection.execute(query if part is None else query.where(_contains(part))).scalars())
+
+
 def load(connection: Connection, nos: Sequence[int]) -> list[Run]:
     """Whole runs, in the order of their numbers given."""
     found: dict[int, Run] = {}
@@ -166,6 +174,11 @@ def _points(*more: ColumnElement[Any]) -> Select[Any]:
 
 def _number_of(fullname: str) -> Any:
     return select(benchmarks.c.no).where(benchmarks.c.sha256 == _pack.name_of(fullname)).scalar_subquery()
+
+
+def is_of(benchmark_no: ColumnElement[Any], fullname: str) -> ColumnElement[bool]:
+    """Whether a row is of the benchmark of that name."""
+    return benchmark_no == _number_of(fullname) if _storable(fullname) else false()
 
 
 def _storable(text: str) -> bool:

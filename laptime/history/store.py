@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from laptime.history import _engine, _gates, _read, _url, _write
-from laptime.history._model import Entry, Filter, Fingerprint, Gate, GateEntry, Point, Run
+from laptime.history._model import Entry, Filter, Fingerprint, Gate, GateEntry, GateRatio, Point, Run
 from laptime.history._proper import proper
 
 _LOADED_AT_ONCE = 50
@@ -127,6 +127,16 @@ class Store:
         """The number of every gate, by its id."""
         with _engine.reading(self._engine, self.name) as connection:
             return _gates.ids(connection)
+
+    def gate_names(self, part: str | None = None) -> list[str]:
+        """The benchmarks of gates whose name contains a text, sorted."""
+        with _engine.reading(self._engine, self.name) as connection:
+            return _read.gate_names(connection, part)
+
+    def gate_ratios(self, fullname: str) -> list[GateRatio]:
+        """What every gate said of one benchmark, by each metric, the oldest gate first."""
+        with _engine.reading(self._engine, self.name) as connection:
+            return _gates.ratios(connection, fullname)
 
     def load_gates(self, nos: Sequence[int]) -> list[Gate]:
         """Whole gates, in the order asked for."""

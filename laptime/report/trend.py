@@ -157,11 +157,12 @@ def _levels(one: ChangePoint) -> tuple[float, float]:
 def _change(one: ChangePoint) -> str:
     if one.ratio is None:
         before, after = _levels(one)
-        return _percent(after / before)
-    return f"{_percent(one.ratio.estimate)} [{_percent(one.ratio.low)}, {_percent(one.ratio.high)}]"
+        return percent(after / before)
+    return f"{percent(one.ratio.estimate)} [{percent(one.ratio.low)}, {percent(one.ratio.high)}]"
 
 
-def _percent(ratio: float) -> str:
+def percent(ratio: float) -> str:
+    """A ratio as a change: ``+5.2 %``; from ten times on as a factor."""
     return f"{(ratio - 1) * 100:+.1f} %" if ratio < 10 else f"{ratio:.3g} ×"
 
 
