@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from gate_support import (
     BENCHMARK,
@@ -633,6 +637,12 @@ TRUTH_BENCHMARKS = """
     def test_pedantic(benchmark):
         benchmark.pedantic(thing.work, setup=lambda: None, rounds=5)
 """
+GROWING = """
+
+    def test_grows(benchmark):
+        kept = [0] * 50_000
+        benchmark(lambda: kept.extend(range(2_000)) or sum(kept))
+"""
 
 
 def undisturbed(root: Path, *arguments: str) -> Ended:
@@ -662,8 +672,76 @@ def test_12_ms_instead_of_10_are_a_regression(tmp_path):
 
 @pytest.mark.serial
 def test_a_comment_is_no_regression(tmp_path):
-    """Of both of them."""
+    """Of both of them, nor of a third, of which each call takes longer than the one before: that is said."""
     root = in_src(tmp_path / "project", TRUTHS.format(seconds=0.010) + "    # a comment\n")
+    write(root, {"benchmarks/test_thing.py": TRUTH_BENCHMARKS + GROWING})
+    git(root, "commit", "--quiet", "--message=one that grows", "benchmarks")
     ended = undisturbed(root)
     assert PASS == ended.code, ended.text
-    assert {"test_called": "unchanged", "test_pedantic": "unchanged"} == verdicts(ended), ended.text
+    found = verdicts(ended)
+    assert {"test_called", "test_grows", "test_pedantic"} == set(found), ended.text
+    assert {"unchanged"} == {found["test_called"], found["test_pedantic"]}, ended.text
+    remarks = [line for line in ended.text.splitlines() if "each call takes longer than the one before" in line]
+    assert ["test_grows"] == [line.split()[0].rstrip(":") for line in remarks], ended.text
+
+
+def sides_of(process: subprocess.Popen[bytes]) -> set[int]:
+    """The processes of a gate in which pytest runs, now."""
+    found = set()
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            found |= {child.pid} if "laptime.plugin.lockstep" in " ".join(child.cmdline()) else set()
+    return found
+
+
+@contextmanager
+def burners() -> Iterator[None]:
+    """Twice as many processes that compute as there are CPUs."""
+    code = "while True: pass"
+    count = 2 * (os.cpu_count() or 1)
+    processes = [subprocess.Popen((sys.executable, "-c", code)) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.serial
+def test_what_begins_to_run_beside_it_voids_blocks_and_not_verdicts(tmp_path):
+    """Over four blocks of a gate that is in its third."""
+    root = in_src(tmp_path / "project", TRUTHS.format(seconds=0.010) + "    # a comment\n")
+
+    def disturb(process: subprocess.Popen[bytes]) -> None:
+        seen: set[int] = set()
+
+        def blocks(count: int) -> Callable[[], bool]:
+            """Whether sides of so many more have been there."""
+            before = len(seen)
+
+            def reached() -> bool:
+                nonlocal seen
+                if process.poll() is not None:
+                    return True
+                seen |= sides_of(process)
+                return len(seen) >= before + 2 * count
+
+            return reached
+
+        until(blocks(COLLECTED_AND_TRIED + 2), limit_s=120)
+        with burners():
+            until(blocks(4), limit_s=120)
+
+    ended = tried(
+        lambda: gate(root, "main", "--max-time=4m", "-k", "called", during=disturb, limit_s=300),
+        lambda ended: ended.text,
+    )
+    assert PASS == ended.code, ended.text
+    # a block that was disturbed and is not void widens the interval: what is open is no wrong verdict
+    assert verdicts(ended)["test_called"] in ("unchanged", "unresolved"), ended.text
+    assert re.search(r"\d+ blocks, [1-9]\d* void", ended.text), ended.text
+
+
+COLLECTED_AND_TRIED = 2
+"""Pairs of sides before the first block."""
