@@ -141,6 +141,14 @@ def tracked(toplevel: Path, commit_id: str) -> list[str]:
     return [os.fsdecode(name) for name in listed.split(b"\0") if name]
 
 
+def is_tracked(path: Path) -> bool:
+    """Whether git has a file, in its index; not where there is no repository."""
+    try:
+        return bool(_run(path.parent, "--literal-pathspecs", "ls-files", "-z", "--cached", "--", path.name))
+    except GitError:
+        return False
+
+
 def check_out(toplevel: Path, commit_id: str, into: Path, index: Path) -> None:
     """Write a commit's files into an empty directory, as a checkout would, by an index of its own. Raises `GitError`.
 

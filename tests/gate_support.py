@@ -113,6 +113,7 @@ def refused_at_once(directory: Path, *arguments: str) -> str:
     with chdir(directory), redirect_stderr(out), pytest.MonkeyPatch.context() as patch:
         for name, value in NOBODY.items():
             patch.setenv(name, value)
+        patch.delenv("GITHUB_ACTIONS", raising=False)
         try:
             code = main(["gate", "--no-history", *arguments])
         except SystemExit as error:  # as argparse ends

@@ -33,7 +33,7 @@ HANG_LIMIT_S = 60.0
 LEAVE_LIMIT_S = 20.0
 PYTEST = (sys.executable, "-m", "pytest")
 _OUTER = re.compile(
-    r"PYTEST_|LAPTIME_|COV_|TOX_|(CI|BUILD_NUMBER|NO_COLOR|FORCE_COLOR|PY_COLORS|TERM)$|.*_proxy$", re.I
+    r"PYTEST_|LAPTIME_|GITHUB_|COV_|TOX_|(CI|BUILD_NUMBER|NO_COLOR|FORCE_COLOR|PY_COLORS|TERM)$|.*_proxy$", re.I
 )
 """What of the environment decides how pytest behaves, and is the outer session's own affair."""
 _FIGURE = r"[\d,.]+ ?(ns|µs|us|ms|s)?\b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -518,8 +519,8 @@ def test_nothing_in_the_repository_is_touched(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
-def test_an_interrupted_gate_says_what_it_knows_and_leaves_nothing(waiting, number, times):
-    """In the middle of a round, while one side stands still."""
+def test_an_interrupted_gate_says_what_it_knows_and_leaves_nothing(waiting, tmp_path, number, times):
+    """In the middle of a round, while one side stands still; in its outputs too."""
     root, env, started = waiting
     before = state(root)
 
@@ -529,10 +530,13 @@ def test_an_interrupted_gate_says_what_it_knows_and_leaves_nothing(waiting, numb
             process.send_signal(number)
             time.sleep(0.1)
 
-    ended = gate(root, "main", NO_BLOCKS, env=env, during=interrupt)
+    written = tmp_path / "gate.json"
+    ended = gate(root, "main", NO_BLOCKS, f"--output={written}", env=env, during=interrupt)
     assert "Traceback" not in ended.text
     assert "interrupted" in ended.text
     if times == 1:
+        found = json.loads(written.read_text())
+        assert (FAIL, True) == (found["exit_code"], found["interrupted"])
         assert FAIL == ended.code, ended.text
         assert {"test_broken": "broken"} == verdicts(ended), ended.text
     assert ended.code in (FAIL, CANNOT, -number), ended.text  # who is hit again at the very end dies of it
@@ -540,19 +544,22 @@ def test_an_interrupted_gate_says_what_it_knows_and_leaves_nothing(waiting, numb
     assert before == state(root)
 
 
-def test_a_killed_gate_leaves_nothing(waiting):
-    """Neither processes, of which one stands still, nor files."""
+def test_a_killed_gate_leaves_nothing(waiting, tmp_path):
+    """Neither processes, of which one stands still, nor files, nor what an earlier gate wrote."""
     root, env, started = waiting
     before = state(root)
     temporary = Path(env["TMPDIR"])
+    written = tmp_path / "gate.json"
+    written.write_text("of an earlier gate")
 
     def kill(process: subprocess.Popen[bytes]) -> None:
         until(lambda: started.exists() or process.poll() is not None)
         assert processes_in(temporary)
         process.kill()
 
-    ended = gate(root, "main", NO_BLOCKS, env=env, during=kill)
+    ended = gate(root, "main", NO_BLOCKS, f"--output={written}", env=env, during=kill)
     assert -signal.SIGKILL == ended.code, ended.text
+    assert not written.exists()
     until(lambda: not processes_in(temporary) and not list(temporary.iterdir()), 20)
     assert before == state(root)
 

@@ -703,8 +703,9 @@ def test_a_clock(seconds: float, expected: str) -> None:
 
 def test_the_command_for_one_benchmark_is_quoted() -> None:
     """For a shell."""
-    assert gate.alone("main", None, "a.py::test_x[1 2]") == "laptime gate main -- 'a.py::test_x[1 2]'"
-    assert gate.alone("main", "feature", "a.py::test") == "laptime gate main feature -- a.py::test"
+    assert gate.command("main", None, (), ["a.py::test_x[1 2]"]) == "laptime gate main -- 'a.py::test_x[1 2]'"
+    assert gate.command("main", "feature", (), ["a.py::test"]) == "laptime gate main feature -- a.py::test"
+    assert gate.command("main", None, ["--isolate"], ()) == "laptime gate --isolate main"
 
 
 @pytest.mark.parametrize("color", [False, True])

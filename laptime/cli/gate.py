@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,15 +13,19 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from laptime import project
-from laptime.cli import _store
+from laptime.cli import _outputs, _store
 from laptime.cli._codes import CANNOT, OK
-from laptime.cli._terminal import Stages, color, width
+from laptime.cli._outputs import Outputs
+from laptime.cli._terminal import Stages
 from laptime.history import HistoryError, scrub
 
 if TYPE_CHECKING:
     from laptime.gate.equip import Equipment
+    from laptime.gate.noise import Noise
     from laptime.gate.session import Plan, Request, Session
+    from laptime.gate.verdicts import Report
     from laptime.history import Gate
+    from laptime.report.gate_words import Told
 
 _SELF_TEST_BLOCKS = 12
 
@@ -83,6 +85,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         )
     for side in ("base", "head"):
         sides.add_argument(f"--{side}-env", metavar="DIR", help=f"the environment of {side.upper()}: one that is there")
+    _outputs.add(parser)
     parser.add_argument("--no-history", action="store_true", help="don't store the result")
     _store.add_history(parser)
     parser.set_defaults(command=_gate, takes_pytest=True)
@@ -98,30 +101,54 @@ def _duration(text: str) -> float:
 
 
 def _gate(options: argparse.Namespace) -> int:
+    if options.schema:
+        _outputs.print_schema()
+        return OK
+    with _terminated():
+        return _gated(options, Outputs.of(options))
+
+
+def _gated(options: argparse.Namespace, outputs: Outputs) -> int:
+    from laptime.gate import noise
     from laptime.gate.record import record
     from laptime.gate.session import Session
-    from laptime.report import gate
 
-    if options.against is not None and not _find_tag(options):
-        return OK
-    request = _request(options)
-    with _terminated(), Stages() as stages, Session(request, _Voice(stages)) as session:
-        report = session.run()
+    with outputs.errors():
+        nothing = None if options.against is None else _find_tag(options)
+    if nothing is not None:
+        _store.say(nothing)
+        return OK if outputs.nothing(nothing) else CANNOT
+    with outputs.errors():
+        request = _request(options)
+        with Stages() as stages, Session(request, _Voice(stages)) as session:
+            report = session.run()
+        found = _noise(session) if request.self_test else []
     if request.self_test:
-        return _noise(session, request)
+        return OK if outputs.noise(found, noise.settings(found, request.settings.rules)) else CANNOT
     code = report.code(strict=options.strict)
-    text = gate.terminal(report, partial(gate.alone, request.base, request.head), width=width(), color=color())
-    try:
-        print(text, end="", flush=True)
-    except BrokenPipeError:  # the reader left: the verdict is none the better for it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    complete = outputs.report(_told(session, request, report, strict=options.strict))
     if not options.no_history:
         _keep(options, record(session, request, report, code))
-    return code
+    return code if complete else code or CANNOT
 
 
-def _find_tag(options: argparse.Namespace) -> bool:
-    """Put the tag into BASE's place; False, and it is said, where HEAD has nothing since: no nightly job is to fail."""
+def _told(session: Session, request: Request, report: Report, *, strict: bool) -> Told:
+    from laptime.report import gate
+    from laptime.report.gate_words import Told, scrubbed
+
+    again = partial(gate.command, request.base, request.head, _sides(request.equipment))
+    folder = session.inside.as_posix()
+    return Told(
+        scrubbed(report),
+        strict,
+        alone=lambda name: again([name]),
+        again=again(request.arguments),
+        folder="" if folder == "." else f"{folder}/",
+    )
+
+
+def _find_tag(options: argparse.Namespace) -> str | None:
+    """Put the tag into BASE's place; what to say where HEAD has nothing since: no nightly job is to fail."""
     from laptime.gate import GateError, tags
 
     if options.self_test:
@@ -135,10 +162,9 @@ def _find_tag(options: argparse.Namespace) -> bool:
     here, head = Path.cwd(), options.base
     tag = tags.chosen(here, project.find(here).root, options.against, head)
     if tag is None:
-        _store.say(f"{head or 'HEAD'} has nothing since {options.against}: there is nothing to compare")
-        return False
+        return f"{head or 'HEAD'} has nothing since {options.against}: there is nothing to compare"
     options.against, options.base, options.head = tag, tags.name_of(here, tag), head
-    return True
+    return None
 
 
 def _refuse_empty(*revisions: tuple[str | None, str]) -> None:
@@ -162,20 +188,13 @@ def _keep(options: argparse.Namespace, gate: Gate) -> None:
     _store.say(f"stored as {gate.id[:10]} in {shown}: `laptime history --gates` lists what was said before")
 
 
-def _noise(session: Session, request: Request) -> int:
-    from laptime.gate import noise
-    from laptime.report import gate
+def _noise(session: Session) -> list[Noise]:
+    from laptime.gate import GateError
 
     found = session.noise()
     if not found:
-        print("laptime: no benchmark could be measured often enough", file=sys.stderr)
-        return CANNOT
-    print(gate.noise(found, width=width(), color=color()), end="")
-    lines = noise.settings(found, request.settings.rules)
-    if lines:
-        print("\nSettings that ask no more of this machine than it can tell, for pyproject.toml:\n")
-        print("\n".join(lines))
-    return OK
+        raise GateError("no benchmark could be measured often enough")
+    return found
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -226,6 +245,14 @@ def _equipment(options: argparse.Namespace, isolate: bool) -> Equipment:
     environments = (options.base_env, options.head_env)
     asked = isolate and not any(environments) if options.isolate is None else options.isolate
     return Equipment(asked, (options.base_python, options.head_python), environments)
+
+
+def _sides(equipment: Equipment) -> list[str]:
+    """The options that ask for what the sides run in."""
+    pythons = zip(("--base-python", "--head-python"), equipment.pythons, strict=True)
+    environments = zip(("--base-env", "--head-env"), equipment.environments, strict=True)
+    given = [f"{option}={value}" for option, value in (*pythons, *environments) if value is not None]
+    return ["--isolate", *given] if equipment.isolate else given
 
 
 class _Voice:

@@ -103,6 +103,7 @@ class Session:
     begun       when, in seconds since 1970
     base, head  what is compared
     project     its root, in the working tree
+    inside      the same from the repository's root
     modules     what both sides have loaded, once they have run
     """
 
@@ -125,7 +126,8 @@ class Session:
         pinning = Pinning(request.pin)
         self._remarks = pinning.remarks()
         self._where = trees.place(request.directory, project.find(request.directory).root)
-        self.project = self._where.toplevel / self._where.project
+        self.inside = self._where.project
+        self.project = self._where.toplevel / self.inside
         self._choose_revisions()
         self._ignored = git.ignored(self._where.toplevel) if request.head is None else []
         with ExitStack() as stack:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DEFAULT = ".benchmarks/history.db"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{1,2}[^\s:/@]*:).*(?=@)")
+_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,99}:/{1,2}[^\s:/@]*:).*(?=@)")  # a longer scheme is a long line
 _SECRET_OPTION = re.compile(r"((?:^|[?&\s;])(?:ssl)?password=)(?:'(?:\\.|[^'\\])*'|[^\s&;'\"]*)", re.IGNORECASE)
 _MISWRITTEN = re.compile(r"\s*['\"]?postgres(?:ql)?(?:\+\w+)?:")
 _POSTGRES = ("postgresql", "postgres")

@@ -70,7 +70,7 @@ def _table(report: Report, width: int) -> tuple[Table, list[str]]:
     rows = report.rows
     named = [number == 0 or row.benchmark != rows[number - 1].benchmark for number, row in enumerate(rows)]
     names = labels(row.benchmark for row in rows)
-    remarks = [_remark(row, report.stopped) for row in rows]
+    remarks = [remark(row, report.stopped) for row in rows]
     lines = [
         [*map(plain, _cells(row, names[row.benchmark] if first else "")), plain(remark)]
         for row, first, remark in zip(rows, named, remarks, strict=True)
@@ -115,19 +115,19 @@ def _cells(row: Row, name: str) -> tuple[str, ...]:
         row.verdict,
         percent(finding.ratio),
         between(finding),
-        _would_find(finding) if row.verdict == UNRESOLVED else "",
+        would_find(finding) if row.verdict == UNRESOLVED else "",
         sparkline(finding.blocks),
     )
 
 
-def _would_find(finding: Finding) -> str:
+def would_find(finding: Finding) -> str:
     """What as many blocks as confirm would find, as noisy as these are."""
     if not finding.blocks:
         return ""
     return "too noisy" if finding.smallest is None else f"{finding.smallest * 100:.1f} %"
 
 
-def _remark(row: Row, stopped: str | None) -> str:
+def remark(row: Row, stopped: str | None) -> str:
     """The note in a line; why the run was ended is said below, once."""
     if row.finding is None:
         return _first(row.note)
@@ -254,10 +254,10 @@ def clock(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def alone(base: str, head: str | None, name: str, program: str = "laptime gate") -> str:
-    """The command that gates one benchmark alone."""
-    revisions = [base] + ([head] if head else [])
-    return " ".join([program, *map(shlex.quote, revisions), "--", shlex.quote(name)])
+def command(base: str, head: str | None, options: Sequence[str], arguments: Sequence[str]) -> str:
+    """The command that gates these revisions; `arguments` are for pytest."""
+    words = ["laptime", "gate", *options, base, *([head] if head else [])]
+    return shlex.join([*words, "--", *arguments] if arguments else words)
 
 
 def _first(note: str | None) -> str:
