@@ -277,14 +277,15 @@ def test_what_says_no_dependency_is_not(tmp_path, name, text):
     [
         ([".[test]"], [(".", "[test]")], ()),
         (["-e .", "-r requirements.txt"], [(".", "")], ("-r", "requirements.txt")),
-        (["./core[a, b]", "plugins"], [("core", "[a, b]"), ("plugins", "")], ()),
+        (["./core[a, b]", "packages/plugins"], [("core", "[a, b]"), ("packages/plugins", "")], ()),
+        (["core"], [], ("core",)),  # as pip has it: a distribution
         (["six", "-c", "plugins"], [], ("six", "-c", "plugins")),
         (["--group", "test", "--index-strategy=x", "."], [(".", "")], ("--group", "test", "--index-strategy=x")),
     ],
 )
 def test_what_is_installed_is_parted_into_what_is_built_and_what_is_for_pip(tmp_path, install, local, rest):
     """A directory of the project is built, in whatever way it is named; an option's value is none."""
-    write(tmp_path, {"core/pyproject.toml": "", "plugins/pyproject.toml": ""})
+    write(tmp_path, {"core/pyproject.toml": "", "packages/plugins/pyproject.toml": ""})
     found = isolate.parsed("HEAD", tmp_path, [word.replace("[a, b]", "'[a, b]'") for word in install])
     assert isolate.Wanted(tuple((Path(tmp_path / path), extras) for path, extras in local), rest) == found
 

@@ -751,3 +751,37 @@ def test_the_simulation_in_the_budgets_plays_whole_runs() -> None:
         assert abs(float(np.median(made))) < 0.03, name
         if name != "outliers":
             assert made.std(axis=0) == pytest.approx(1, abs=0.05), name
+
+
+# more benchmarks than there is time for
+
+
+def test_what_is_ahead_at_first_reaches_to_the_second_look() -> None:
+    """Of the blocks that all benchmarks need; later ones are for those that are still open."""
+    play = Play(Trial({"a": Rules()}), {"a": same()})
+    assert SECOND == play.trial.ahead()
+    play.until(lambda: play.count["a"] == FIRST)
+    assert (SECOND - FIRST, SECOND - FIRST) == (play.trial.left(), play.trial.ahead())
+    play.until(lambda: not play.trial.wanted())
+    assert 0 == play.trial.ahead()
+
+
+@pytest.mark.parametrize(("crowded", "blocks"), [(False, SECOND), (True, FIRST)])
+def test_in_a_crowd_what_is_clearly_unchanged_is_let_go_at_the_first_look(crowded: bool, blocks: int) -> None:
+    """By the interval that its verdict needs in the end; what isn't clear gets more blocks, in a crowd as well."""
+    trial = Trial({"clear": Rules(), "open": Rules()})
+    trial.crowded = crowded
+    play = Play(trial, {"clear": same(), "open": same(noise=50)})
+    found = play.to_the_end()
+    assert {"clear": blocks, "open": THIRD} == play.count
+    assert UNCHANGED == found["clear", WALL].verdict
+    assert UNRESOLVED == found["open", WALL].verdict
+
+
+def test_in_a_crowd_nothing_is_convicted_that_otherwise_is_not() -> None:
+    """Only fresh blocks do that, however few led to the nomination."""
+    gives = {"slower": same(0.2), **{f"same {number}": same() for number in range(5)}}
+    trial = Trial(dict.fromkeys(gives, Rules()), to_the_end=True)
+    trial.crowded = True
+    found = Play(trial, gives).to_the_end()
+    assert {("slower", WALL), ("slower", CPU)} == {key for key, one in found.items() if one.verdict == REGRESSED}

@@ -211,7 +211,7 @@ def parsed(label: str, project: Path, install: Sequence[str]) -> Wanted:
         path = project / match["path"] if match else project
         if not takes_value and word in ("-e", "--editable"):
             continue  # what is built takes part as it is installed
-        if not takes_value and match and (word.startswith(".") or path.is_dir()):
+        if not takes_value and match and (word.startswith(".") or ("/" in match["path"] and path.is_dir())):
             if not path.is_dir():
                 raise GateError(f"[tool.laptime.gate] install: {word!r}: {label} has no such directory")
             local.append((Path(os.path.normpath(path)), match["extras"] or ""))
