@@ -286,14 +286,16 @@ def test_what_says_no_dependency_is_not(tmp_path, name, text):
 def test_what_is_installed_is_parted_into_what_is_built_and_what_is_for_pip(tmp_path, install, local, rest):
     """A directory of the project is built, in whatever way it is named; an option's value is none."""
     write(tmp_path, {"core/pyproject.toml": "", "packages/plugins/pyproject.toml": ""})
-    found = isolate.parsed("HEAD", tmp_path, [word.replace("[a, b]", "'[a, b]'") for word in install])
+    found = isolate.parsed("HEAD", tmp_path, tmp_path, [word.replace("[a, b]", "'[a, b]'") for word in install])
     assert isolate.Wanted(tuple((Path(tmp_path / path), extras) for path, extras in local), rest) == found
 
 
-def test_a_directory_that_one_side_lacks_is_named(tmp_path):
-    """Whose side it is, too."""
-    with pytest.raises(GateError, match=r"install: './core': BASE has no such directory"):
-        isolate.parsed("BASE", tmp_path, ["./core"])
+@pytest.mark.parametrize("word", ["./core", "../outside", "/"])
+def test_a_directory_that_a_side_lacks_is_named(tmp_path, word):
+    """Whose side it is, too; what lies outside of the repository is on neither."""
+    (tmp_path / "outside").mkdir()
+    with pytest.raises(GateError, match=rf"install: '{word}.*': BASE's files have no such directory"):
+        isolate.parsed("BASE", tmp_path / "tree", write(tmp_path / "tree", {"x": ""}), [f"{word}[test]"])
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class Isolation:
 
     def _environment(self, label: str, commit: Commit, tree: Path, python: str) -> Environment:
         project = tree / self._where.project
-        wanted = parsed(label, project, default(label, project) if self._install is None else self._install)
+        wanted = parsed(label, tree, project, default(label, project) if self._install is None else self._install)
         identity = _key(ask(f"{label}'s Python", python, project)["base"])
         tools = self._tools(identity, python)
         built = self._built(label, commit, tree, wanted, identity, tools) if wanted.local else None
@@ -201,20 +201,20 @@ def default(label: str, project: Path) -> tuple[str, ...]:
     )
 
 
-def parsed(label: str, project: Path, install: Sequence[str]) -> Wanted:
-    """Parted into what is built of the repository, and what is for pip as it is."""
+def parsed(label: str, tree: Path, project: Path, install: Sequence[str]) -> Wanted:
+    """Parted into what is built of the repository, and what is for pip as it is. Raises `GateError`."""
     local: list[tuple[Path, str]] = []
     rest: list[str] = []
     takes_value = False
     for word in [word for item in install for word in shlex.split(item)]:
         match = _LOCAL.fullmatch(word)
-        path = project / match["path"] if match else project
+        path = Path(os.path.normpath(project / match["path"] if match else project))
         if not takes_value and word in ("-e", "--editable"):
             continue  # what is built takes part as it is installed
         if not takes_value and match and (word.startswith(".") or ("/" in match["path"] and path.is_dir())):
-            if not path.is_dir():
-                raise GateError(f"[tool.laptime.gate] install: {word!r}: {label} has no such directory")
-            local.append((Path(os.path.normpath(path)), match["extras"] or ""))
+            if not path.is_dir() or not path.is_relative_to(tree):
+                raise GateError(f"[tool.laptime.gate] install: {word!r}: {label}'s files have no such directory")
+            local.append((path, match["extras"] or ""))
         else:
             rest.append(word)
         takes_value = word.startswith("-") and "=" not in word and not takes_value

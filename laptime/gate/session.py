@@ -330,9 +330,7 @@ class Session:
             return self._blocks.share(names, trial.left(), left_s)
         left_s -= self._confirmation_s(names)
         share = self._blocks.share(names, trial.ahead(), left_s)
-        if share == 0:
-            trial.crowded = True
-            share = self._blocks.share(names, trial.left(), left_s)
+        trial.crowded = trial.crowded or share == 0  # the least of each, then, and what time is left for the others
         return share
 
     def _reserve(self, trial: Trial, names: Sequence[str], share: float) -> float:
