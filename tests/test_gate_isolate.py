@@ -7,14 +7,20 @@ import shutil
 import sys
 import sysconfig
 import zipfile
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 
 import pytest
 from gate_support import CANNOT, NO_BLOCKS, commit, gate, git, project, refused, refused_at_once, verdicts, write
 
 from laptime.gate import GateError, dependencies, isolate
-from laptime.gate.environment import Details, differences
+from laptime.gate.arena import Arena
+from laptime.gate.cpus import Pinning
+from laptime.gate.environment import Details, Environment, differences
 from laptime.gate.equip import Equipment
+from laptime.gate.side import BASE, HEAD
+from laptime.gate.trees import Place
 
 CPYTHON = {"implementation": "CPython", "version": "3.12.1"}
 
@@ -405,3 +411,15 @@ def test_a_build_that_fails_is_made_anew_the_next_time(tmp_path):
     with kept._kept(place) as is_there:
         assert not is_there
         place.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("files", "packages", "same"), [(True, {"a": "1"}, True), (True, {"a": "2"}, False), (False, {"a": "1"}, False)]
+)
+def test_equal_files_in_other_environments_are_not_the_same(files, packages, same):
+    """A change that only raises a version in pyproject.toml, which is HEAD's on both sides, is measured."""
+    arena = Arena(Place(Path("/"), PurePosixPath(), PurePosixPath()), Pinning(), (), 60)
+    arena.trees = SimpleNamespace(is_same=lambda: files)
+    of = Environment("python", (), details=Details(CPYTHON, {"a": "1"}, {}))
+    arena.environments = {BASE: of, HEAD: replace(of, details=Details(CPYTHON, packages, {}))}
+    assert same == arena.is_same()

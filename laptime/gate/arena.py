@@ -106,6 +106,11 @@ class Arena:
             begins = order[0][0] == BASE
             yield Pair(sides[BASE], sides[HEAD], self._ask, self._round_limit_s, base_begins=begins)
 
+    def is_same(self) -> bool:
+        """Whether nothing differs: neither the sides' files nor what they run in."""
+        base, head = (self.environments[label] for label in (BASE, HEAD))
+        return self.trees.is_same() and (base.python, base.details) == (head.python, head.details)
+
     def execute(self, what: str, command: Sequence[str], directory: Path) -> None:
         """Run a command to its end. Raises `GateError`, with the end of what it wrote, where it fails."""
         log = self._log / "command"
