@@ -122,6 +122,11 @@ def is_shallow(directory: Path) -> bool:
     return _git(directory, "rev-parse", "--is-shallow-repository") == "true"
 
 
+def contains(directory: Path, commit_id: str, other_id: str) -> bool:
+    """Whether another commit is an ancestor of a commit, or is that commit. Raises `GitError`."""
+    return not _git(directory, "rev-list", "--max-count=1", other_id, f"^{commit_id}", "--")
+
+
 def files(toplevel: Path) -> list[str]:
     """What the working tree holds and git does not ignore, tracked or not, as paths from its root. Raises `GitError`.
 

@@ -33,7 +33,7 @@ NOBODY = {
     # tests that run beside this one don't wait for it: it is no figure that they look at
     "LAPTIME_GATE_LOCK": str(Path(tempfile.gettempdir()) / f"laptime-gate-{os.getpid()}.lock"),
 }
-VERDICTS = ("regressed", "improved", "unchanged", "unresolved", "new", "missing", "broken")
+VERDICTS = ("regressed", "accepted", "improved", "unchanged", "unresolved", "new", "missing", "broken")
 
 SETTINGS = """
     [project]

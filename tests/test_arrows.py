@@ -62,9 +62,11 @@ FORBIDDEN = {
     "laptime/history/_[fjmnp]*.py": {"sqlalchemy", "sqlite3", "socket"},
     "laptime/history/_[fjmp]*.py": CLOCKS_FILES_SOCKETS - {"datetime"},
     **dict.fromkeys(
-        (f"laptime/gate/{name}.py" for name in ("trial", "canary", "noise", "verdicts", "rounds")),
+        (f"laptime/gate/{name}.py" for name in ("trial", "canary", "noise", "pattern", "verdicts", "rounds")),
         CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "laptime.plugin", "laptime.cli", "laptime.report"},
     ),
+    "laptime/gate/accept.py": (CLOCKS_FILES_SOCKETS | PROCESSES) - {"datetime"}
+    | {"pytest", "laptime.plugin", "laptime.cli", "laptime.report", "laptime.replay", "laptime.history", "laptime.git"},
     # paths of modules are compared there, and none is opened
     "laptime/gate/proof.py": (CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "pathlib.Path"}) - {"pathlib"},
     "laptime/gate/*.py": {

@@ -677,6 +677,26 @@ def test_12_ms_instead_of_10_are_a_regression(tmp_path):
     assert {"test_pedantic": "regressed"} == verdicts(ended), ended.text
 
 
+INTENDED = """
+    [[tool.laptime.gate.accept]]
+    benchmark = "*::test_pedantic"
+    up_to = "40%"
+    why = "two more milliseconds are worth it"
+    until = "2999-12-31"
+"""
+
+
+@pytest.mark.serial
+def test_12_ms_instead_of_10_are_accepted_where_that_is_intended(tmp_path):
+    """It is shown as it would be, and nothing fails."""
+    root = in_src(tmp_path / "project", TRUTHS.format(seconds=0.012))
+    write(root, {"pyproject.toml": SETTINGS + INTENDED})
+    ended = undisturbed(root, "-k", "pedantic")
+    assert PASS == ended.code, ended.text
+    assert {"test_pedantic": "accepted"} == verdicts(ended), ended.text
+    assert "accepted up to 40 % until 2999-12-31: two more milliseconds are worth it" in ended.text
+
+
 @pytest.mark.serial
 def test_a_comment_is_no_regression(tmp_path):
     """Of both of them, nor of a third, of which each call takes longer than the one before: that is said."""

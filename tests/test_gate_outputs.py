@@ -39,6 +39,7 @@ from laptime.cli import main
 from laptime.gate import GateError
 from laptime.gate.noise import Noise
 from laptime.gate.trial import (
+    ACCEPTED,
     BROKEN,
     CERTAIN,
     CPU,
@@ -89,6 +90,7 @@ EVERY = (
     _row(SLOWER, REGRESSED, 1.203),
     _row(SLOWER, UNCHANGED, 1.001, CPU),
     Row(f"{FILE}::test_open", WALL, UNRESOLVED, _finding(f"{FILE}::test_open", UNRESOLVED, 1.03)),
+    _row(f"{FILE}::test_meant", ACCEPTED, 1.1),
     _row(f"{FILE}::test_faster", IMPROVED, 0.8),
     _row(f"{FILE}::test_same", UNCHANGED),
     Row(f"{FILE}::test_new", None, NEW, note="not in BASE"),
@@ -116,6 +118,8 @@ REPORTS = {
     "nothing known": _told(EVERY[4:5], looked=False),
     "unfit": _told(unfit="too | many <void>"),
     "nothing": _told(()),
+    "refused": _told(EVERY[4:], refused=("accept 'a | <b>' fits no benchmark",)),
+    "refused and failed": _told(refused=("accept 'x' fits no benchmark",)),
     "odd names": _told([_row(name, REGRESSED, 1.2) for name in ODD] + [_row(ODD[-1], UNCHANGED, metric=CPU)]),
     "odd messages": _told([Row(f"{FILE}::test_{n}", None, BROKEN, note=f"HEAD: {one}") for n, one in enumerate(ODD)]),
     "odd numbers": _told([_row("test_a", UNRESOLVED, inf, low=nan, high=-inf, blocks=(nan, inf, 0.1), smallest=nan)]),
@@ -197,9 +201,10 @@ def test_what_can_not_be_measured_and_a_self_test_are_as_the_schema_says() -> No
 
 def test_the_json_holds_all_that_is_known() -> None:
     """Of a regression, with both sides' costs."""
-    found = _read(gate_json.report(_told(remarks=("a remark",), skipped=("test_s",), stopped=CERTAIN)))
+    found = _read(gate_json.report(_told(remarks=("a remark",), skipped=("test_s",), refused=("x",), stopped=CERTAIN)))
     assert found["counts"] == dict.fromkeys(VERDICTS, 1)
     assert (found["remarks"], found["skipped"], found["stopped"]) == (["a remark"], ["test_s"], CERTAIN)
+    assert found["refused"] == ["x"]
     assert found["rows"][2] == {
         "benchmark": SLOWER,
         "metric": WALL,
@@ -267,6 +272,8 @@ def test_every_verdict_has_its_mark() -> None:
         ("nothing known", CANNOT, "could not be measured: the time was over before anything could be known; "),
         ("unfit", CANNOT, "could not be measured: too | many <void>"),
         ("nothing", CANNOT, "could not be measured: nothing was judged"),
+        ("refused", CANNOT, "refused: accept 'a | <b>' fits no benchmark: remove it"),
+        ("refused and failed", FAIL, "failed: 1 broken, 1 missing, 1 regressed"),
     ],
 )
 def test_the_outcome_in_words_is_that_of_the_exit_code(name: str, code: int, said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
+from datetime import date
 from itertools import combinations, permutations, product
 from math import exp, log, log1p
 from pathlib import Path, PurePosixPath
@@ -14,14 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laptime.gate import noise, proof, verdicts
+from laptime.gate import GateError, accept, noise, proof, verdicts
 from laptime.gate import settings as gate_settings
+from laptime.gate.accept import Accept
 from laptime.gate.canary import LEAST, Canaries
 from laptime.gate.cpus import stolen
 from laptime.gate.noise import Noise
+from laptime.gate.pair import Collected
 from laptime.gate.rounds import Measured, Pace, Turn
+from laptime.gate.selection import select
 from laptime.gate.settings import Settings
 from laptime.gate.trial import (
+    ACCEPTED,
     BROKEN,
     CPU,
     FAILING,
@@ -231,9 +236,11 @@ def test_where_nothing_can_be_found_the_limit_is_as_wide_as_can_be() -> None:
 # verdicts
 
 
-def _report(*words: str, unfit: str | None = None, interrupted: bool = False, looked: bool = True) -> Report:
+def _report(
+    *words: str, unfit: str | None = None, interrupted: bool = False, looked: bool = True, refused: tuple[str, ...] = ()
+) -> Report:
     rows = tuple(Row(f"test_{number}", WALL, word) for number, word in enumerate(words))
-    return Report("main", "HEAD", rows, unfit=unfit, interrupted=interrupted, looked=looked)
+    return Report("main", "HEAD", rows, unfit=unfit, interrupted=interrupted, looked=looked, refused=refused)
 
 
 def test_the_exit_code_in_all_combinations() -> None:
@@ -253,6 +260,14 @@ def test_the_exit_code_in_all_combinations() -> None:
         else:
             assert code == PASS
     assert {PASS, FAIL, CANNOT} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("word", VERDICTS)
+def test_what_is_accepted_without_need_is_no_pass_and_hides_no_failure(word: str, strict: bool) -> None:
+    """The exit code is 2, unless something failed."""
+    expected = FAIL if word in FAILING else CANNOT
+    assert _report(UNCHANGED, word, refused=("accept 'x' fits no benchmark",)).code(strict=strict) == expected
 
 
 def test_a_benchmark_counts_once_under_the_worst_of_its_verdicts() -> None:
@@ -378,7 +393,9 @@ def test_all_settings_are_read(tmp_path: Path) -> None:
         install=(".[test]",),
         harness=("benchmarks", "data"),
         rules=Rules(0.01, 0.05),
-        named={"*processes*": Rules(0.02, 0.1)},
+        named={"*processes*": Rules(0.02, 0.1, round_limit_s=300)},
+        groups={"io*": Rules(0.03, 0.05)},
+        accepts=(Accept("tests/test_parse.py::test_big*", 0.12, "checks every row since #812", date(2027, 1, 31)),),
         max_time_s=600,
         round_limit_s=60,
     )
@@ -396,9 +413,90 @@ def test_of_several_patterns_the_last_wins_and_brackets_are_plain(tmp_path: Path
     assert found.of("f.py::test_xa") == Rules(0.03, 0.2)
 
 
+def test_a_benchmarks_own_table_goes_before_that_of_its_group(tmp_path: Path) -> None:
+    """Of several groups' tables the last wins, too; a benchmark without a group is in none."""
+    found = _read(
+        tmp_path,
+        "[tool.laptime.gate]\nround_limit = 9\n[tool.laptime.gate.benchmarks]\n"
+        '"*fast*" = {margin = "2%"}\n[tool.laptime.gate.groups]\n'
+        '"*" = {limit = "20%"}\n"slow" = {round_limit = "1m"}\n',
+    )
+    assert found.of("test_x") == found.of("test_x", None) == Rules()
+    assert found.of("test_x", "any") == Rules(limit=0.2)
+    assert found.of("test_x", "slow") == Rules(round_limit_s=60)
+    assert found.of("test_fast", "slow") == Rules(margin=0.02)
+
+
+def test_a_table_that_fits_nothing_is_known(tmp_path: Path) -> None:
+    """It may have a typo in it."""
+    found = _read(tmp_path, "".join(f'[tool.laptime.gate.{name}]\n"*a" = {{}}\nb = {{}}\n' for name in TABLES))
+    assert found.idle(["data"], []) == ['benchmarks."b"', 'groups."*a"', 'groups."b"']
+    assert found.idle(["data", "b"], ["b", "a"]) == []
+
+
+TABLES = ("benchmarks", "groups")
+
+
+def test_a_benchmarks_group_is_that_of_heads_mark() -> None:
+    """Both sides run HEAD's benchmarks."""
+
+    def side(**groups: str | None) -> Collected:
+        return Collected([{"name": name, "multicore": None, "group": group} for name, group in groups.items()])
+
+    found = select(side(a="old", b="old", gone="old"), side(a="new", b=None, c="new"))
+    assert found.groups == {"a": "new", "c": "new"}
+    assert found.names == ("a", "b", "c", "gone")
+
+
+ENTRY = {"benchmark": '"*big*"', "up_to": '"12%"', "why": '"because"', "until": '"v2.0"'}
+
+
+def _entry(**changed: str | None) -> str:
+    keys = {**ENTRY, **changed}
+    return "[[gate.accept]]\n" + "\n".join(f"{key} = {text}" for key, text in keys.items() if text is not None)
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        ("2027-01-31", date(2027, 1, 31)),
+        ('"2027-01-31"', date(2027, 1, 31)),
+        ('" v2.0 "', "v2.0"),
+        ('"2027.1.31"', "2027.1.31"),
+        ('"topic/faster"', "topic/faster"),
+    ],
+)
+def test_what_is_accepted_ends_with_a_day_or_a_revision(tmp_path: Path, until: str, expected: date | str) -> None:
+    """A day as TOML has it, or as a text; a tag may be named after a day."""
+    text = _entry(until=until, why='"""in two\nlines"""').replace("gate.", "tool.laptime.gate.")
+    assert _read(tmp_path, text).accepts == (Accept("*big*", 0.12, "in two lines", expected),)
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
+        ("gate.accept = 7", "accept: expected a list of tables"),
+        ("gate.accept = ['x']", "accept: expected a list of tables"),
+        ("[gate.accept]", "accept: expected a list of tables"),
+        (_entry() + "\n" + _entry(reason='"x"'), r"accept, entry 2: reason: no such setting; there are benchmark"),
+        *((_entry(**{key: None}), f"entry 1: {key}: is missing") for key in ENTRY),
+        (_entry(benchmark='""'), "entry 1: benchmark: '': expected a text"),
+        (_entry(benchmark="7"), "entry 1: benchmark: 7: expected a text"),
+        (_entry(why='" "'), "entry 1: why: ' ': expected a text"),
+        (_entry(why="['x']"), r"entry 1: why: \['x'\]: expected a text"),
+        (_entry(up_to='"12"'), "entry 1: up_to: '12': expected a share"),
+        (_entry(up_to="true"), "entry 1: up_to: True: expected a share"),
+        (_entry(up_to='"100%"'), "entry 1: up_to: '100%': expected a share"),
+        (_entry(up_to="0"), "entry 1: up_to: 0: must be above the margin, 1 %"),
+        (_entry(up_to='"1%"'), "entry 1: up_to: '1%': must be above the margin, 1 %"),
+        (_entry(until="7"), "entry 1: until: '7': expected a day"),
+        (_entry(until="true"), "entry 1: until: 'True': expected a day"),
+        (_entry(until='""'), "entry 1: until: '': expected a day"),
+        (_entry(until=f'"{"v" * 251}"'), "entry 1: until: 'v{250}': expected a day"),
+        (_entry(until='"2027-02-30"'), "entry 1: until: '2027-02-30': expected a day"),
+        (_entry(until='"31.1.2027"'), "entry 1: until: '31.1.2027': expected a day"),
+        (_entry(until='"2027/1/31"'), "entry 1: until: '2027/1/31': expected a day"),
+        (_entry(until="2027-01-31T12:00:00Z"), "entry 1: until: '2027-01-31 12:00:00"),
         ("gate = 7", "expected a table"),
         ('gate.margni = "1%"', "margni.*no such setting"),
         ('gate.margin = "1"', r"margin: '1'.*share"),
@@ -422,12 +520,17 @@ def test_of_several_patterns_the_last_wins_and_brackets_are_plain(tmp_path: Path
         ("gate.benchmarks.x = 7", "benchmarks: expected tables"),
         ('gate.benchmarks.x.max_time = "1m"', "benchmarks.'x'.max_time: no such setting"),
         ('gate.benchmarks.x.margin = "7%"', "benchmarks.'x': margin 7.0% must lie below limit 5.0%"),
+        ('gate.benchmarks.x.round_limit = "soon"', "benchmarks.'x'.round_limit: 'soon': expected a time"),
+        ("gate.groups = ['x']", "groups: expected tables, as in .*groups"),
+        ("gate.groups.x = 7", "groups: expected tables"),
+        ('gate.groups.x.max_time = "1m"', "groups.'x'.max_time: no such setting; there are margin, limit, round_limit"),
+        ('gate.groups.x.limit = "0%"', "groups.'x': margin 1.0% must lie below limit 0.0%"),
     ],
 )
 def test_what_is_wrong_is_refused_where_it_stands(tmp_path: Path, text: str, word: str) -> None:
     """With the file, the key, and what was expected."""
     with pytest.raises(SettingsError, match=f"pyproject.toml: tool.laptime.gate.*{word}"):
-        _read(tmp_path, f"[tool.laptime]\n{text}\n")
+        _read(tmp_path, f"[tool.laptime]\n{text}\n".replace("[gate", "[tool.laptime.gate"))
 
 
 @pytest.mark.parametrize(
@@ -451,6 +554,121 @@ def test_a_share_in_percent_is_that_share(tenths: int) -> None:
     """As text and as a number."""
     assert gate_settings.share(f"{tenths / 10}%") == pytest.approx(tenths / 1000)
     assert gate_settings.share(tenths / 1000) == tenths / 1000
+
+
+# what is accepted
+
+DAY = date(2027, 1, 31)
+BIG = Accept("*big*", 0.12, "checks every row", DAY)
+
+
+def test_an_entry_that_can_not_be_read_is_none_of_base(tmp_path: Path) -> None:
+    """Another laptime wrote it; it equals none that can be read, and the others count."""
+    good = _entry().replace("gate.", "tool.laptime.gate.")
+    (tmp_path / "pyproject.toml").write_text(f"{good}\n[[tool.laptime.gate.accept]]\nwhy = 7\n", encoding="utf-8")
+    assert gate_settings.accepts_before(tmp_path) == [Accept("*big*", 0.12, "because", "v2.0")]
+    for text in ("", "[tool.laptime]\ngate = 7", "[tool.laptime.gate]\naccept = 7\nmargni = 7"):
+        (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+        assert gate_settings.accepts_before(tmp_path) == []
+    assert gate_settings.accepts_before(tmp_path / "absent") == []
+
+
+def test_what_is_accepted_is_a_rule_of_the_benchmarks_that_it_fits() -> None:
+    """And of no other; brackets are plain."""
+    names = ["t.py::test_big[1]", "t.py::test_small"]
+    accepted = accept.by_benchmark(names, [BIG, Accept("*small[1]", 0.2, "x", DAY)])
+    assert accepted == {names[0]: BIG}
+    assert accept.rules(dict.fromkeys(names, Rules(0.02)), accepted) == {
+        names[0]: Rules(0.02, accepted=0.12),
+        names[1]: Rules(0.02),
+    }
+
+
+def test_two_entries_for_one_benchmark_are_refused() -> None:
+    """Which of them is meant?"""
+    with pytest.raises(GateError, match=r"'\*big\*' and 'test_\*' both fit test_big: "):
+        accept.by_benchmark(["test_big"], [BIG, Accept("test_*", 0.2, "x", DAY)])
+
+
+def test_what_is_accepted_must_be_above_the_benchmarks_own_margin() -> None:
+    """Which may be larger than that of others."""
+    with pytest.raises(GateError, match=r"up_to 12 % is not above the margin of test_big, 12 %"):
+        accept.rules({"test_big": Rules(0.12, 0.2)}, {"test_big": BIG})
+
+
+def _concluded(*rows: Row, chosen: bool = False, names: Sequence[str] = ("test_big", "test_small")) -> Report:
+    return accept.concluded(Report("main", "HEAD", rows, looked=True), [BIG], names, chosen=chosen)
+
+
+def _row(verdict: str, metric: str | None = WALL, name: str = "test_big", note: str | None = None) -> Row:
+    finding = _finding(name, metric, verdict) if metric else None
+    return Row(name, metric, verdict, finding, note=note)
+
+
+def test_what_is_accepted_is_said_beside_it() -> None:
+    """By how much, until when and why; of what is beyond it, that it is."""
+    report = _concluded(
+        _row(ACCEPTED, note="cpu is not judged"), _row(REGRESSED, CPU), _row(REGRESSED, name="test_small")
+    )
+    assert [row.note for row in report.rows] == [
+        "accepted up to 12 % until 2027-01-31: checks every row; cpu is not judged",
+        "beyond what is accepted, 12 % until 2027-01-31",
+        None,
+    ]
+    assert (report.refused, report.remarks) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(UNCHANGED, WALL), (UNCHANGED, CPU)], "refused"),
+        ([(UNCHANGED, WALL), (IMPROVED, CPU)], "refused"),
+        ([(UNCHANGED, WALL), (ACCEPTED, CPU)], None),
+        ([(IMPROVED, WALL), (REGRESSED, CPU)], None),
+        ([(UNCHANGED, WALL), (UNRESOLVED, CPU)], "remark"),
+        ([(UNRESOLVED, WALL), (ACCEPTED, CPU)], None),
+        ([(UNCHANGED, None)], "remark"),  # both sides hold the same files, and nothing was measured
+        ([(BROKEN, None)], "remark"),
+        ([(NEW, None)], "remark"),
+        ([], "remark"),  # skipped, or interrupted
+    ],
+)
+def test_what_is_accepted_must_be_needed(rows: list[tuple[str, str | None]], expected: str | None) -> None:
+    """It is refused where all that it fits was judged and is no slower; where that isn't known, it is a remark."""
+    report = _concluded(*(_row(*one) for one in rows), _row(REGRESSED, name="test_small"))
+    assert report.refused == (
+        ("accept '*big*' is not needed: nothing that it fits became slower",) if expected == "refused" else ()
+    )
+    assert report.remarks == (
+        ("accept '*big*': whether it is needed is not known by now",) if expected == "remark" else ()
+    )
+
+
+def test_what_is_slower_within_the_limit_may_need_what_is_accepted() -> None:
+    """To be told to remove it now, and that it is regressed the next time, helps nobody."""
+    slower = Row("test_big", WALL, UNCHANGED, _finding("test_big", ratio=1.03))
+    assert _concluded(slower).refused == ()
+    assert _concluded(slower).remarks == ("accept '*big*': whether it is needed is not known by now",)
+
+
+def test_what_fits_no_benchmark_is_refused_unless_some_were_chosen() -> None:
+    """With -k, it may fit one that was not."""
+    assert _concluded(names=["test_small"]).refused == ("accept '*big*' fits no benchmark",)
+    report = _concluded(names=["test_small"], chosen=True)
+    assert report.refused == ()
+    assert report.remarks == ("accept '*big*' fits none of the benchmarks that were chosen",)
+
+
+def test_the_report_ends_with_what_is_refused() -> None:
+    """Beside what failed; that it was accepted is shown in the table."""
+    report = _concluded(_row(ACCEPTED), _row(UNCHANGED, CPU), _row(REGRESSED, name="test_small"))
+    report = accept.concluded(report, [Accept("gone", 0.2, "x", "v2")], ["test_big"], chosen=False)
+    shown = gate.terminal(report, lambda name: name, width=200, color=False)
+    assert re.search(r"test_big +wall +accepted .* accepted up to 12 % until 2027-01-31: checks every row", shown)
+    assert "1 regressed, 1 accepted · " in shown
+    assert shown.splitlines()[-2:] == ["FAILED: 1 regressed", "REFUSED: accept 'gone' fits no benchmark: remove it"]
+    alone = gate.terminal(_report(UNCHANGED, refused=("x",)), lambda name: name, width=80, color=False)
+    assert "CAN'T TELL" not in alone
 
 
 # whose code ran

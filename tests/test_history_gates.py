@@ -353,7 +353,7 @@ def test_a_benchmark_is_counted_under_its_worst_verdict(tmp_path, better, worse)
 
 def test_the_worst_verdicts_are_counted_first(store_url):
     """So that whoever reads a line sees them first."""
-    order = ["broken", "missing", "regressed", "unresolved", "improved", "unchanged", "new"]
+    order = ["broken", "missing", "regressed", "unresolved", "accepted", "improved", "unchanged", "new"]
     store = opened(store_url)
     store.append_gate(of_metrics(**{f"test_{word}": word for word in reversed(order)}, other="new"))
     assert [(word, 1) for word in order[:-1]] + [("new", 2)] == list(store.gates()[0].counts.items())
@@ -671,6 +671,34 @@ def test_upgraded_tables_take_gates(database):
     upgraded = Store(database, HERE)
     assert upgraded.append_gate(gate())
     assert [gate()] == everything(upgraded)
+
+
+WORDS_OF_3 = ("broken", "missing", "regressed", "unresolved", "improved", "unchanged", "new")
+"""The verdicts of version 3, the worst first: their places were their numbers."""
+
+
+def test_the_store_of_version_3_says_what_it_said(tmp_path):
+    """The verdicts are numbered anew, as "accepted" came among them; the order of their weight is kept."""
+    path = tmp_path / "history.db"
+    path.write_bytes((ROOT / "tests" / "stores" / "v3.db").read_bytes())
+    store = Store(str(path), HERE)
+    mixed, each = everything(store)
+    assert [f"a.py::test_{word}" for word in WORDS_OF_3] == [one.fullname for one in each.results]
+    assert list(WORDS_OF_3) == [one.verdict for one in each.results]
+    assert ["unchanged", "unresolved", "missing"] == [one.verdict for one in mixed.results]
+    assert [{"missing": 1, "unresolved": 1}, dict.fromkeys(WORDS_OF_3, 1)] == [one.counts for one in store.gates()]
+
+
+def test_the_tables_of_version_3_say_what_they_said(database):
+    """A server's; a benchmark is counted under the worst of its verdicts, as it was."""
+    store = opened(database)
+    store.append_gate(of_metrics(**{f"test_{word}": word for word in WORDS_OF_3}, test_both="improved unresolved"))
+    with engine_module.writing(store._engine, store.name) as connection:
+        connection.execute(text("UPDATE laptime_gate_results SET verdict = verdict - 1 WHERE verdict > 4"))
+        connection.execute(text("UPDATE laptime_schema SET version = 3"))
+    upgraded = Store(database, HERE)
+    assert [*WORDS_OF_3, "improved", "unresolved"] == [one.verdict for one in everything(upgraded)[0].results]
+    assert dict.fromkeys(WORDS_OF_3, 1) | {"unresolved": 2} == upgraded.gates()[0].counts
 
 
 # As they are listed

@@ -43,9 +43,9 @@ from tests.store_support import (
     refused,
 )
 
-OLDER = {version: ROOT / "tests" / "stores" / f"v{version}.db" for version in (1, 2)}
+OLDER = {version: ROOT / "tests" / "stores" / f"v{version}.db" for version in (1, 2, 3)}
 """Stores as those versions wrote them."""
-HELD = {1: (2, 10), 2: (3, 10)}
+HELD = {1: (2, 10), 2: (3, 10), 3: (1, 2)}
 """How many runs and results are in them."""
 processes = partial(in_processes, "test_history_store")
 
@@ -820,7 +820,7 @@ def test_what_cannot_be_read_is_said_to_be_corrupt(stored, damage):
         use(stored, create=False)
 
 
-@pytest.mark.parametrize("version", [4, 2**31 - 1])
+@pytest.mark.parametrize("version", [5, 2**31 - 1])
 def test_a_store_of_a_newer_version_is_refused_and_left(store_url, version):
     """An older laptime would not know what it does."""
     store = opened(store_url)
@@ -1185,9 +1185,9 @@ def test_an_older_store_is_upgraded_and_a_copy_kept(older, version):
     said: list[str] = []
     store = Store(str(older), HERE, say=said.append)
     copy, before = older.with_name(f"history.db.v{version}"), rows(OLDER[version])
-    assert [f"{older}: upgraded from version {version} to 3; as it was: {copy}"] == said
+    assert [f"{older}: upgraded from version {version} to 4; as it was: {copy}"] == said
     assert before == rows(copy)
-    assert [version, 3] == [before["laptime_schema"][0][0], rows(older)["laptime_schema"][0][0]]
+    assert [version, 4] == [before["laptime_schema"][0][0], rows(older)["laptime_schema"][0][0]]
     loaded = everything(store)
     assert HELD[version] == (len(loaded), sum(len(one.results) for one in loaded))
     assert [row[1] for row in sorted(before["laptime_runs"], key=lambda row: -row[2])] == [one.id for one in loaded]
@@ -1339,7 +1339,8 @@ def older_tables(database, version):
     store = opened(database)
     store.append(big())
     with engine_module.writing(store._engine, store.name) as connection:
-        connection.execute(text("DROP TABLE laptime_gate_results, laptime_gates"))
+        if version < 3:
+            connection.execute(text("DROP TABLE laptime_gate_results, laptime_gates"))
         if version == 1:
             connection.execute(text("ALTER TABLE laptime_rounds DROP COLUMN thinned"))
         connection.execute(text(f"UPDATE laptime_schema SET version = {version}"))
@@ -1353,7 +1354,7 @@ def test_older_tables_are_upgraded_and_copies_kept(older_tables, version, postgr
     assert [big()] == everything(store)
     (line,) = said
     place = line.rpartition(" ")[2]
-    assert line.startswith(f"{store.name}: upgraded from version {version} to 3")
+    assert line.startswith(f"{store.name}: upgraded from version {version} to 4")
     name = database_of(older_tables)
     for table in ("documents", "benchmarks", "runs", "results", "rounds"):
         now, then = (
@@ -1362,7 +1363,7 @@ def test_older_tables_are_upgraded_and_copies_kept(older_tables, version, postgr
         )
         assert now == then > 0
     assert [(version,)] == postgres.execute(f"SELECT version FROM {place}.laptime_schema", name)
-    assert [(3,)] == postgres.execute("SELECT version FROM laptime_schema", name)
+    assert [(4,)] == postgres.execute("SELECT version FROM laptime_schema", name)
 
 
 def test_older_tables_are_upgraded_once(older_tables, postgres):

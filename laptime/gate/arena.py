@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,12 +49,14 @@ class Wanted:
 class Arena:
     """A context manager that leaves no process, directory or server behind."""
 
-    def __init__(self, where: Place, pinning: Pinning, arguments: Sequence[str], round_limit_s: float) -> None:
-        """`arguments` are for pytest."""
+    def __init__(
+        self, where: Place, pinning: Pinning, arguments: Sequence[str], limit_s: Callable[[str], float]
+    ) -> None:
+        """`arguments` are for pytest; `limit_s` of a benchmark is how long a round of it may take."""
         self._where = where
         self._pinning = pinning
         self._arguments = tuple(arguments)
-        self._round_limit_s = round_limit_s
+        self._limit_s = limit_s
         self._random = Random()
         self._stack = ExitStack()
         self._server: ReplayServer | None = None
@@ -104,7 +106,7 @@ class Arena:
                 sides[label] = Side(label, trees.called(tree), assignment, environment, log, seed, self._reaper)
                 stack.callback(sides[label].kill)
             begins = order[0][0] == BASE
-            yield Pair(sides[BASE], sides[HEAD], self._ask, self._round_limit_s, base_begins=begins)
+            yield Pair(sides[BASE], sides[HEAD], self._ask, self._limit_s, base_begins=begins)
 
     def is_same(self) -> bool:
         """Whether nothing differs: neither the sides' files nor what they run in."""

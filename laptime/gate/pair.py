@@ -42,12 +42,13 @@ class Collected:
 class Pair:
     """Both sides of a block, started."""
 
-    def __init__(self, base: Side, head: Side, ask: Ask, round_limit_s: float, *, base_begins: bool) -> None:
-        """`ask` has the replay server answer."""
+    def __init__(self, base: Side, head: Side, ask: Ask, limit_s: Callable[[str], float], *, base_begins: bool) -> None:
+        """`ask` has the replay server answer; `limit_s` of a benchmark is how long a round of it may take."""
         self.base, self.head = base, head
         self._sides = (base, head)
         self._ask = ask
-        self._limit_s = round_limit_s
+        self._limit_of = limit_s
+        self._limit_s = START_LIMIT_S  # of the round that is on turn
         # whoever comes first in anything: neither side has an advantage of its name
         self._order = self._sides if base_begins else (head, base)
         self._ended: dict[Side, SideDied] = {}
@@ -104,6 +105,7 @@ class Pair:
 
     def canary(self, cpu: int | None, pairs: int = CANARY_PAIRS) -> float:
         """The log ratio of work that is the same on both sides, on one CPU."""
+        self._limit_s = START_LIMIT_S
         logs = []
         for number in range(_CANARY_WARMS_UP + pairs):
             order = self._order if number % 2 == 0 else self._order[::-1]
@@ -125,6 +127,7 @@ class Pair:
         `pairs`: instead of as many as belong to the pace; `memory`: one more, untimed round on each side, sampled.
         Raises `SideFailed`.
         """
+        self._limit_s = self._limit_of(name)
         outcome = Outcome()
         asked = {side: self._arrive(side, name, outcome) for side in self._order}
         if None in asked.values():
@@ -152,6 +155,7 @@ class Pair:
 
     def alone(self, name: str) -> tuple[str, str]:
         """Run a benchmark that HEAD alone has, one round of it; what became of it. Raises `SideFailed`."""
+        self._limit_s = self._limit_of(name)
         outcome = Outcome()
         if self._arrive(self.head, name, outcome) is not None:
             try:

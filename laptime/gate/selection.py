@@ -19,6 +19,7 @@ class Selection:
     new      of HEAD alone: run
     missing  of BASE alone
     marked   what its own mark says of a benchmark: whether it needs several CPUs
+    groups   what pytest-benchmark's mark says: its group
     remarks  what is worth a note
     """
 
@@ -26,7 +27,13 @@ class Selection:
     new: tuple[str, ...]
     missing: dict[str, Trouble]
     marked: dict[str, bool]
+    groups: dict[str, str]
     remarks: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All benchmarks, of either side."""
+        return (*self.common, *self.new, *self.missing)
 
 
 def select(base: Collected, head: Collected) -> Selection:
@@ -56,6 +63,7 @@ def select(base: Collected, head: Collected) -> Selection:
         new=tuple(name for name in there if name not in set(before)),
         missing={name: _gone(name, head.errors) for name in before if name not in set(there)},
         marked={one["name"]: one["multicore"] for one in head.benchmarks if one["multicore"] is not None},
+        groups={one["name"]: one["group"] for one in head.benchmarks if one["group"] is not None},
         remarks=tuple(
             f"BASE's own {where} can't be collected ({last_line(text)}): what it had is not known"
             for where, text in base.errors

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path, PurePath
 from typing import Protocol, Self, cast
 
 from laptime import git, machine, project
-from laptime.gate import growth, noise, proof, trees, turns, verdicts
+from laptime.gate import accept, growth, noise, proof, trees, turns, until, verdicts
+from laptime.gate import settings as gate_settings
 from laptime.gate._errors import GateError
+from laptime.gate.accept import Accept
 from laptime.gate.arena import Arena, Wanted
 from laptime.gate.blocks import Blocks, Tried
 from laptime.gate.cpus import AUTO, Cpus, Pinning, stolen
@@ -30,8 +33,9 @@ from laptime.gate.rounds import Outcome
 from laptime.gate.selection import Selection, select
 from laptime.gate.settings import Settings
 from laptime.gate.side import BASE, HEAD
-from laptime.gate.trial import BROKEN, CONFIRMATION, CPU, LOOKS, METRICS, NEW, UNCHANGED, Look, Trial
+from laptime.gate.trial import BROKEN, CONFIRMATION, CPU, LOOKS, METRICS, NEW, UNCHANGED, Look, Rules, Trial
 from laptime.gate.verdicts import Cost, Report, Row, Trouble
+from laptime.settings import SettingsError
 
 _SPARE = 1.25
 """A block may take so many times as long as expected."""
@@ -53,6 +57,7 @@ class Request:
     to_the_end judge everything, rather than stop when the first regression is certain
     looks      at how many blocks what is looked for
     equipment  what the sides run in
+    today      that of UTC
     """
 
     directory: Path
@@ -66,6 +71,7 @@ class Request:
     looks: tuple[Look, ...] = LOOKS
     equipment: Equipment = field(default_factory=Equipment)
     against: str | None = None
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ class Session:
     project     its root, in the working tree
     inside      the same from the repository's root
     modules     what both sides have loaded, once they have run
+    accepts     the slowdowns that HEAD brings and intends
     """
 
     def __init__(self, request: Request, listener: Listener) -> None:
@@ -119,7 +126,9 @@ class Session:
         self._trial = Trial({})
         self._first_block_at = 0.0
         self._stolen_s: float | None = None
+        self._groups: dict[str, str] = {}
         self.modules: frozenset[str] = frozenset()
+        self.accepts: tuple[Accept, ...] = ()
 
     def __enter__(self) -> Self:
         request, settings = self._request, self._settings
@@ -129,6 +138,8 @@ class Session:
         self.inside = self._where.project
         self.project = self._where.toplevel / self.inside
         self._choose_revisions()
+        if request.head is None:  # those of a HEAD that is named are known once its files are there
+            self._check_until(settings.accepts)
         self._ignored = git.ignored(self._where.toplevel) if request.head is None else []
         with ExitStack() as stack:
             waiting = turns.turn(self.project, lambda told: self._listener.stage(told, 1, None))
@@ -136,7 +147,7 @@ class Session:
             self.begun, self._started = time.time(), time.monotonic()
             self._measuring_since = self._started
             arguments = (*settings.arguments, *request.arguments)
-            self._arena = stack.enter_context(Arena(self._where, pinning, arguments, settings.round_limit_s))
+            self._arena = stack.enter_context(Arena(self._where, pinning, arguments, self._round_limit_s))
             self._stack = stack.pop_all()
         self._blocks = Blocks(self._arena, self._explain, self._listener.step)
         return self
@@ -161,23 +172,27 @@ class Session:
         self._listener.stage("writing both sides' files", 1, None)
         self._arena.trees.fill(self.base, self.head)
         self._listener.step()
+        self.accepts = self._intended()
         revisions = (self.base, self.head)
         equipment, install = self._request.equipment, self._settings.install
         self._remarks += equip(equipment, install, self._where, self._arena, revisions, self._listener.stage)
         self._measuring_since = time.monotonic()  # what is installed once is not of each run's time
         selection = self._select()
+        accepted = accept.by_benchmark(selection.common, self.accepts)
+        rules = accept.rules({name: self._rules(name) for name in selection.common}, accepted)
         interrupted = False
         try:
             judged = self._try(selection)
             if not self._request.self_test and self._arena.is_same():
-                return self._same(judged)
-            rules = {name: self._settings.of(name) for name in judged}
-            self._trial = Trial(rules, self._request.looks, to_the_end=self._request.to_the_end)
+                return self._with_accepted(self._same(judged), selection)
+            self._trial = Trial(
+                {name: rules[name] for name in judged}, self._request.looks, to_the_end=self._request.to_the_end
+            )
             self._judge(self._trial)
         except KeyboardInterrupt:
             interrupted = True
             self._trial.stop("interrupted")
-        return self._report(self._trial, interrupted=interrupted)
+        return self._with_accepted(self._report(self._trial, interrupted=interrupted), selection)
 
     @property
     def environments(self) -> tuple[Details, Details]:
@@ -189,7 +204,46 @@ class Session:
     def noise(self) -> list[Noise]:
         """After a self-test: how noisy each benchmark is here."""
         block_s = self._blocks.seconds(list(self._blocks.paces))
-        return noise.of(self._trial.findings(), self._settings.of, block_s, self._first_block_at)
+        return noise.of(self._trial.findings(), self._rules, block_s, self._first_block_at)
+
+    # by what it is judged
+
+    def _rules(self, name: str) -> Rules:
+        return self._settings.of(name, self._groups.get(name))
+
+    def _round_limit_s(self, name: str) -> float:
+        return self._rules(name).round_limit_s or self._settings.round_limit_s
+
+    def _intended(self) -> tuple[Accept, ...]:
+        """The entries that count: HEAD has them and BASE has not, as each excuses the change that brings it.
+
+        Raises `GateError`.
+        """
+        if self._request.self_test:
+            return ()
+        side = self._arena.trees
+        entries: Sequence[Accept] = self._settings.accepts
+        if self._request.head is not None:  # of which the working tree's settings say nothing
+            entries = self._accepts_in(side.head, self.head, gate_settings.accepts)
+            self._check_until(entries)
+        before = self._accepts_in(side.own, self.base, gate_settings.accepts_before) if entries else ()
+        return tuple(one for one in entries if one not in before)
+
+    def _check_until(self, entries: Iterable[Accept]) -> None:
+        """Raises `GateError` where the time of one is over, or is none."""
+        if not self._request.self_test:
+            self._remarks += until.check(entries, self._request.today, self._where.toplevel, self.base)
+
+    def _accepts_in(
+        self, tree: Path, revision: trees.Revision, read: Callable[[Path], Sequence[Accept]]
+    ) -> Sequence[Accept]:
+        try:
+            return read(self._arena.trees.project(tree))
+        except SettingsError as error:
+            raise GateError(f"the settings of {revision}, in a copy: {error}") from error
+
+    def _with_accepted(self, report: Report, selection: Selection) -> Report:
+        return accept.concluded(report, self.accepts, selection.names, chosen=bool(self._request.arguments))
 
     # what there is, and whether it runs
 
@@ -204,6 +258,10 @@ class Session:
         selection = select(own, head)
         self._troubles |= selection.missing
         self._remarks += selection.remarks
+        self._groups = selection.groups
+        if not self._request.arguments:  # else they may fit what was not chosen
+            idle = self._settings.idle(selection.names, selection.groups.values())
+            self._remarks += [f"[tool.laptime.gate.{table}] fits no benchmark" for table in idle]
         self._dress(head)
         return selection
 

@@ -4,7 +4,8 @@
 what might be slower (or faster). *Confirmation* runs fresh blocks of the nominees only, and convicts by an exact test
 against the margin; nothing that led to the nomination takes part in it, so looking several times costs no error. Each
 look's confirmation has its own share of the probability of one false alarm in the whole run (`Look.alpha`, 1 %
-together); within it, Holm's procedure shares it out among the nominees.
+together); within it, Holm's procedure shares it out among the nominees. What is accepted of a benchmark takes the place
+of its margin there: that it is slower than the margin is shown by the same test, and fails nothing.
 
     trial = Trial({"test_a": Rules(), "test_b": Rules(margin=0.02)})
     while names := trial.wanted():
@@ -14,7 +15,7 @@ together); within it, Holm's procedure shares it out among the nominees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import exp, log1p
 from statistics import stdev
@@ -26,8 +27,9 @@ WALL, CPU = "wall", "cpu"
 METRICS = (WALL, CPU)
 
 REGRESSED, IMPROVED, UNCHANGED, UNRESOLVED = "regressed", "improved", "unchanged", "unresolved"
+ACCEPTED = "accepted"
 NEW, MISSING, BROKEN = "new", "missing", "broken"
-VERDICTS = (BROKEN, MISSING, REGRESSED, UNRESOLVED, IMPROVED, UNCHANGED, NEW)
+VERDICTS = (BROKEN, MISSING, REGRESSED, UNRESOLVED, ACCEPTED, IMPROVED, UNCHANGED, NEW)
 """The worst first."""
 CERTAIN = "a regression was certain"
 """Why a trial stopped that had said what it was asked."""
@@ -67,12 +69,24 @@ _CONFIDENCE, _SETTLED = 0.95, 0.99
 class Rules:
     """By what a benchmark is judged, as shares: 0.01 is 1 %.
 
-    margin  slower by less is not worth a word: only what is significantly above it is regressed
-    limit   unchanged is what lies within it with its whole interval
+    margin         slower by less is not worth a word: only what is significantly above it is regressed
+    limit          unchanged is what lies within it with its whole interval
+    accepted       above the margin, but not significantly above this, is accepted; None where nothing is
+    round_limit_s  how long one round may take before the benchmark is broken; None: as long as any other's
     """
 
     margin: float = 0.01
     limit: float = 0.05
+    accepted: float | None = None
+    round_limit_s: float | None = None
+
+    def least(self) -> float:
+        """What a change must exceed to be worth a word."""
+        return self.margin
+
+    def bound(self) -> float:
+        """What a slowdown must exceed to fail."""
+        return self.margin if self.accepted is None else self.accepted
 
 
 class Hypothesis(NamedTuple):
@@ -132,6 +146,7 @@ class Trial:
         self._confirmed: dict[tuple[str, str], list[float]] = {}
         self._all_confirmed: dict[tuple[str, str], list[float]] = {}
         self._convicted: set[Hypothesis] = set()
+        self._excused: set[Hypothesis] = set()
         self._unjudged: dict[tuple[str, str], str] = {}
         self._left_open: tuple[Hypothesis, ...] = ()
         self._looked = False
@@ -280,9 +295,14 @@ class Trial:
                     yield Hypothesis(name, metric, slower)
 
     def _confirm(self, stage: _Stage) -> None:
-        for slower in (True, False):  # families of their own: a faster one fails nothing
-            p_values = {one: self._p_value(stage, one) for one in stage.nominees if one.slower == slower}
-            self._convicted |= signed_rank.holm(p_values, stage.look.alpha)
+        slower = [one for one in stage.nominees if one.slower]
+        faster = [one for one in stage.nominees if not one.slower]
+        intended = [one for one in slower if self._rules[one.benchmark].accepted is not None]
+        # families of their own: what is faster, or slower by no more than is accepted, fails nothing
+        regressed = self._rejected(stage, slower, Rules.bound)
+        shown = self._rejected(stage, intended, Rules.least)
+        self._convicted |= regressed | shown | self._rejected(stage, faster, Rules.least)
+        self._excused |= shown - regressed
         for one in stage.nominees:
             key = (one.benchmark, one.metric)
             fresh = self._fresh(stage, one)
@@ -292,17 +312,26 @@ class Trial:
             self._confirmed[key] = fresh
             self._all_confirmed.setdefault(key, []).extend(fresh)
         self._stage = None
-        if any(one.slower for one in self._convicted) and not self._to_the_end:
+        if any(one.slower for one in self._convicted - self._excused) and not self._to_the_end:
             if self._looks[1:]:
                 self.stopped = CERTAIN
             self._looks = []
             return
         self._next_look()
 
-    def _p_value(self, stage: _Stage, one: Hypothesis) -> float:
+    def _rejected(self, stage: _Stage, family: Sequence[Hypothesis], than: Callable[[Rules], float]) -> set[Hypothesis]:
+        """Those of a family whose change is above a bound of their rules, in the fresh blocks."""
+        if not family:
+            return set()
+        p_values = {
+            one: signed_rank.p_above(self._directed(stage, one), log1p(than(self._rules[one.benchmark])))
+            for one in family
+        }
+        return signed_rank.holm(p_values, stage.look.alpha)
+
+    def _directed(self, stage: _Stage, one: Hypothesis) -> list[float]:
         values = self._fresh(stage, one)
-        directed = values if one.slower else [-value for value in values]
-        return signed_rank.p_above(directed, log1p(self._rules[one.benchmark].margin))
+        return values if one.slower else [-value for value in values]
 
     @staticmethod
     def _fresh(stage: _Stage, one: Hypothesis) -> list[float]:
@@ -369,8 +398,9 @@ class Trial:
         )
 
     def _verdict(self, name: str, metric: str, judged: Sequence[float]) -> tuple[str, str | None]:
-        if Hypothesis(name, metric, slower=True) in self._convicted:
-            return REGRESSED, None
+        slower = Hypothesis(name, metric, slower=True)
+        if slower in self._convicted:
+            return ACCEPTED if slower in self._excused else REGRESSED, None
         if Hypothesis(name, metric, slower=False) in self._convicted:
             return IMPROVED, None
         if any(one[:2] == (name, metric) for one in self._left_open):

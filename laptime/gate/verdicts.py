@@ -51,6 +51,7 @@ class Report:
     stopped     why it ended before everything was judged; None where it did not
     looked      whether anything could be known of any benchmark
     skipped     benchmarks that both sides skip
+    refused     what is accepted and is not needed: there is nothing that it excuses
     """
 
     base: str
@@ -65,6 +66,7 @@ class Report:
     looked: bool = True
     remarks: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Verdict -> how many benchmarks, each counted under the worst that was said of it; the worst verdict first."""
@@ -75,15 +77,23 @@ class Report:
         return {verdict: found.count(verdict) for verdict in VERDICTS if verdict in found}
 
     def code(self, *, strict: bool = False) -> int:
-        """The exit code: 2 where it could not be measured, 1 where something regressed, is missing or broken."""
+        """The exit code: 2 where it could not be measured, 1 where something regressed, is missing or broken.
+
+        And 2 where all is well, but something is accepted that is not needed.
+        """
         counts = self.counts()
         if self.unfit:
             return CANNOT
         if FAILING & set(counts):
             return FAIL
-        if self.interrupted or not self.looked or not counts:
+        if self.interrupted or self.refused or not self.looked or not counts:
             return CANNOT
         return FAIL if strict and UNRESOLVED in counts else PASS
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it would pass but for what is accepted without need."""
+        return bool(self.refused) and replace(self, refused=()).code() == PASS
 
 
 @dataclass(frozen=True, slots=True)

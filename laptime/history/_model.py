@@ -14,7 +14,7 @@ PASSED, FAILED, SKIPPED, DESELECTED = "passed", "failed", "skipped", "deselected
 METRICS = ("wall", "cpu", "memory")
 """Seconds of wall time and of CPU time of one round, and bytes of peak memory."""
 GATE_METRICS = ("wall", "cpu")
-VERDICTS = ("broken", "missing", "regressed", "unresolved", "improved", "unchanged", "new")
+VERDICTS = ("broken", "missing", "regressed", "unresolved", "accepted", "improved", "unchanged", "new")
 """What a gate says of a benchmark, the worst first."""
 
 

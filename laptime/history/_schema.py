@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 3
+VERSION = 4
 PREFIX = "laptime_"
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
@@ -153,8 +153,16 @@ def _add_gates(connection: Connection) -> None:
     metadata.create_all(connection, tables=[gates, gate_results])
 
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _add_thinned, 2: _add_gates}
-"""Version -> what makes it the next one. Version 1 kept all raw rounds; version 2 knew no gates."""
+def _add_accepted(connection: Connection) -> None:
+    # the numbers of verdicts are in the order of their weight; "accepted" comes before "improved", which was 4
+    connection.execute(text("UPDATE laptime_gate_results SET verdict = verdict + 1 WHERE verdict >= 4"))
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _add_thinned, 2: _add_gates, 3: _add_accepted}
+"""Version -> what makes it the next one.
+
+Version 1 kept all raw rounds; version 2 knew no gates; version 3 no verdict "accepted".
+"""
 
 
 def tables(connection: Connection) -> set[str]:

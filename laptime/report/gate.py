@@ -11,6 +11,7 @@ from rich.text import Text
 
 from laptime.gate.noise import Noise
 from laptime.gate.trial import (
+    ACCEPTED,
     BROKEN,
     CERTAIN,
     FAILING,
@@ -33,6 +34,7 @@ _STYLES = {
     BROKEN: "red bold",
     MISSING: "red bold",
     UNRESOLVED: "yellow",
+    ACCEPTED: "magenta",
     IMPROVED: "green",
     UNCHANGED: "",
     NEW: "cyan",
@@ -190,9 +192,15 @@ def summary(report: Report) -> list[str]:
     elif report.code() == 1:
         failing = [verdict for verdict in counts if verdict in FAILING]
         lines.append(f"FAILED: {', '.join(f'{counts[verdict]} {verdict}' for verdict in failing)}")
-    elif report.code() == 2 and not report.interrupted:
+    elif not report.interrupted and not (report.looked and counts):
         lines.append("CAN'T TELL: the time was over before anything could be known; give it more by --max-time")
+    lines += [f"REFUSED: {one}" for one in refusals(report)]
     return lines
+
+
+def refusals(report: Report) -> list[str]:
+    """What is accepted without need, and what to do."""
+    return [f"{one}: remove it" for one in report.refused]
 
 
 def _how_to_go_on(report: Report) -> str:

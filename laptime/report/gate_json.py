@@ -33,6 +33,7 @@ def report(told: Told) -> str:
             "unfit": found.unfit,
             "remarks": list(found.remarks),
             "skipped": list(found.skipped),
+            "refused": list(found.refused),
             "counts": found.counts(),
             "rows": [_row(row) for row in found.rows],
         }

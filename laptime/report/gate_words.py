@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from laptime.gate.trial import (
+    ACCEPTED,
     BROKEN,
     FAILING,
     IMPROVED,
@@ -20,7 +21,7 @@ from laptime.gate.trial import (
 )
 from laptime.gate.verdicts import CANNOT, FAIL, Report, Row
 from laptime.history import scrub
-from laptime.report.gate import between, percent, remark, would_find
+from laptime.report.gate import between, percent, refusals, remark, would_find
 
 
 class Mark(NamedTuple):
@@ -35,6 +36,7 @@ MARKS = {
     MISSING: Mark("❓", "BASE alone has it, or HEAD skips it"),
     REGRESSED: Mark("🔴", "slower than the margin, beyond chance"),
     UNRESOLVED: Mark("🟡", "neither slower nor unchanged for certain"),
+    ACCEPTED: Mark("🟠", "slower than the margin, as is intended"),
     IMPROVED: Mark("🟢", "faster than the margin, beyond chance"),
     UNCHANGED: Mark("⚪", "within the limit"),
     NEW: Mark("🆕", "HEAD alone has it: run, not judged"),
@@ -80,6 +82,7 @@ def scrubbed(report: Report) -> Report:
         report,
         rows=tuple(replace(row, note=row.note and scrub(row.note)) for row in report.rows),
         remarks=tuple(map(scrub, report.remarks)),
+        refused=tuple(map(scrub, report.refused)),
         stopped=report.stopped and scrub(report.stopped),
         unfit=report.unfit and scrub(report.unfit),
     )
@@ -98,6 +101,8 @@ def outcome(told: Told) -> str:
     report, counts = told.report, told.report.counts()
     if told.code == FAIL:
         return "failed: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if told.fails(verdict))
+    if report.is_refused:
+        return f"refused: {refusals(report)[0]}"
     if told.code == CANNOT:
         return f"could not be measured: {_why_not(report)}"
     open_ = counts.get(UNRESOLVED)
@@ -124,7 +129,7 @@ def notes(report: Report) -> list[str]:
         found.append("interrupted: this is what was known by then")
     elif report.stopped:
         found.append(f"ended early, since {report.stopped}")
-    return [*found, *report.remarks]
+    return [*found, *report.remarks, *(f"refused: {one}" for one in refusals(report))]
 
 
 def line(verdict: str, group: Sequence[Row], stopped: str | None) -> str:

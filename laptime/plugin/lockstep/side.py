@@ -133,7 +133,10 @@ class Lockstep:
     def _described(self, item: pytest.Item) -> dict[str, Any]:
         mark = item.get_closest_marker(GATE_MARK)
         multicore = mark.kwargs.get("multicore") if mark else None
-        return {"name": item.nodeid, "file": str(item.path), "multicore": multicore}
+        timed = item.get_closest_marker("benchmark")
+        group = timed.kwargs.get("group") if timed else None
+        named = None if group is None else str(group)
+        return {"name": item.nodeid, "file": str(item.path), "multicore": multicore, "group": named}
 
     # how it goes
 
