@@ -23,7 +23,8 @@ from scipy.stats import beta
 from benchmarks.budgets import planted
 from benchmarks.budgets.figures import ROOT, Figure, progress
 from laptime.gate import settings
-from laptime.gate.session import Plan, Request, Session
+from laptime.gate.request import Plan, Request
+from laptime.gate.session import Session
 from laptime.gate.trial import IMPROVED, REGRESSED, Finding, Look, Rules, Trial
 
 BLOCKS, BANK_LIMIT_S = 20, 1800.0
@@ -242,7 +243,7 @@ def lower(hits: int, tries: int) -> float:
 
 
 class _Quiet:
-    """Says little; see `laptime.gate.session.Listener`."""
+    """Says little; see `laptime.gate.request.Listener`."""
 
     def stage(self, what: str, steps: int, seconds: float | None) -> None:
         about = "" if seconds is None else f", about {seconds:.0f} s"

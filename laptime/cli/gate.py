@@ -22,7 +22,8 @@ from laptime.history import HistoryError, scrub
 if TYPE_CHECKING:
     from laptime.gate.equip import Equipment
     from laptime.gate.noise import Noise
-    from laptime.gate.session import Plan, Request, Session
+    from laptime.gate.request import Plan, Request
+    from laptime.gate.session import Session
     from laptime.gate.verdicts import Report
     from laptime.history import Gate
     from laptime.report.gate_words import Told
@@ -200,7 +201,7 @@ def _noise(session: Session) -> list[Noise]:
 def _request(options: argparse.Namespace) -> Request:
     from laptime.gate import settings
     from laptime.gate._errors import GateError
-    from laptime.gate.session import Request
+    from laptime.gate.request import Request
     from laptime.gate.trial import LOOKS, Look, Rules
 
     if options.self_test == (options.base is not None):
@@ -256,7 +257,7 @@ def _sides(equipment: Equipment) -> list[str]:
 
 
 class _Voice:
-    """Says on standard error how it goes; see `laptime.gate.session.Listener`."""
+    """Says on standard error how it goes; see `laptime.gate.request.Listener`."""
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages

@@ -10,7 +10,8 @@ from typing import Any
 
 from laptime import libraries, machine
 from laptime.gate.environment import Details
-from laptime.gate.session import Request, Session
+from laptime.gate.request import Request
+from laptime.gate.session import Session
 from laptime.gate.trial import CERTAIN
 from laptime.gate.verdicts import Report, Row
 from laptime.history import Fingerprint, Gate, GateResult
