@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,15 +124,6 @@ def made(found: Mapping[str, Any], products: Path | None = None, *, built: bool 
     )
 
 
-def interpreter(option: str, wanted: str) -> str:
-    """The executable that is meant by a path, a name, or a version as in 3.12. Raises `GateError`."""
-    for name in (wanted, f"python{wanted}"):
-        found = shutil.which(Path(name).expanduser())
-        if found is not None and not Path(found).is_dir():
-            return str(Path(found).absolute())
-    raise GateError(f"{option} {wanted}: no such Python: expected its path, or a name or version that PATH has")
-
-
 def ask(option: str, python: str, project: Path) -> dict[str, Any]:
     """What a Python says of itself; see `laptime.gate.probe.found`. Raises `GateError`."""
     code = f"{LOAD}from laptime.gate.probe import main; main()"
@@ -150,7 +140,8 @@ def ask(option: str, python: str, project: Path) -> dict[str, Any]:
         if done.returncode == 0:
             said: dict[str, Any] = json.loads(done.stdout)
             return said
-        why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        why = lines[-1] if "Traceback" in done.stderr else lines[0]
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         why = str(error)
     least = ".".join(map(str, _LEAST))

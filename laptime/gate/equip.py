@@ -10,7 +10,7 @@ from pathlib import Path
 from laptime.gate import dependencies
 from laptime.gate._errors import GateError
 from laptime.gate.arena import Arena
-from laptime.gate.environment import Details, Environment, differences, existing, interpreter
+from laptime.gate.environment import Details, Environment, differences, existing
 from laptime.gate.side import BASE, HEAD
 from laptime.gate.trees import Place, Revision
 
@@ -102,7 +102,7 @@ def _made(
     options = ("--base-python", "--head-python")
     for (label, tree), option, name in zip(own.items(), options, wanted.pythons, strict=True):
         stage(f"making {label}'s environment", 1, None)
-        python = sys.executable if name is None else interpreter(option, name)
+        python = sys.executable if name is None else isolation.interpreter(option, name)
         found[label] = isolation.environment(label, revisions[label].commit, tree, python)
     return found
 

@@ -68,6 +68,24 @@ class Isolation:
         self._run = run
         self._work = work
 
+    def interpreter(self, option: str, wanted: str) -> str:
+        """The executable that is meant by a path, a name, or a version as in 3.12. Raises `GateError`."""
+        import virtualenv
+
+        words = ("--python", wanted, *self._words, str(self._work / "no-environment"))
+        try:
+            found: str = virtualenv.session_via_cli(list(words), setup_logging=False).interpreter.executable
+        except (RuntimeError, SystemExit, OSError) as error:
+            raise GateError(
+                f"{option} {wanted}: no such Python ({error}): expected its path, or a name or version that PATH has"
+            ) from error
+        return found
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        """For virtualenv."""
+        return ("--app-data", str(self._cache / "virtualenv"), "--no-periodic-update", "--no-setuptools")
+
     def environment(self, label: str, commit: Commit, tree: Path, python: str) -> Environment:
         """Of the side whose own files are in `tree`, for the Python of this executable. Raises `GateError`."""
         try:
@@ -149,15 +167,7 @@ class Isolation:
         import virtualenv
 
         place.parent.mkdir(parents=True, exist_ok=True)
-        words = (
-            "--python",
-            python,
-            "--app-data",
-            str(self._cache / "virtualenv"),
-            "--no-periodic-update",
-            "--no-setuptools",
-            str(place),
-        )
+        words = ("--python", python, *self._words, str(place))
         try:
             virtualenv.cli_run(list(words), setup_logging=False)
         except (RuntimeError, SystemExit) as error:
