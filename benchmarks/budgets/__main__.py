@@ -6,7 +6,18 @@ import argparse
 import sys
 import time
 
-from benchmarks.budgets import changes, costs, fidelity, gate, gate_simulation, history, primes, replay, schedule
+from benchmarks.budgets import (
+    changes,
+    costs,
+    fidelity,
+    gate,
+    gate_projects,
+    gate_simulation,
+    history,
+    primes,
+    replay,
+    schedule,
+)
 from benchmarks.budgets.figures import show
 
 SCRIPTS = {
@@ -19,6 +30,7 @@ SCRIPTS = {
     "history": ("The history at 10,000 runs", history.figures),
     "gate": ("The gate: executed blocks, and runs drawn from them", gate.blocks),
     "gate-runs": ("The gate: whole runs", gate.runs),
+    "gate-projects": ("The gate: projects built like known ones", gate_projects.figures),
     "gate-others": ("pytest-benchmark's own gate", gate.others),
     "gate-simulation": ("The gate, simulated", gate_simulation.figures),
     "changes": ("Change points: false and found", changes.figures),

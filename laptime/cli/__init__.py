@@ -11,7 +11,7 @@ from importlib import import_module
 from itertools import chain
 from typing import NoReturn
 
-from laptime.cli._codes import CANNOT, OK
+from laptime.cli._codes import ABORT, CANNOT, OK, SKIP
 from laptime.history import scrub
 
 _COMMANDS = {
@@ -26,13 +26,22 @@ _COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the result is the exit code: 0, 1 where something failed, 2 where it could not be done."""
+    """Run one command; the result is the exit code: 0, 1 where something failed, 2 where it could not be done.
+
+    With ``--bisect``, 125 and 128 stand for 2: `git bisect run` would take that for a bad commit.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name, or a µ, that the terminal's encoding lacks
     ours, theirs = _parted(sys.argv[1:] if arguments is None else arguments)
+    bisects = "--bisect" in ours
     parser = _parser(ours)
-    options = parser.parse_args(ours)
+    try:
+        options = parser.parse_args(ours)
+    except SystemExit as error:
+        if bisects and error.code:  # what is asked for is wrong at every commit
+            raise SystemExit(ABORT) from None
+        raise
     if theirs and not getattr(options, "takes_pytest", False):
         options = parser.parse_args(arguments)
     options.pytest = theirs
@@ -45,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except KeyboardInterrupt:
         print("laptime: interrupted", file=sys.stderr)
-        return CANNOT
+        return ABORT if bisects else CANNOT
     except _foreseen() as error:
         print(f"laptime: {scrub(str(error))}", file=sys.stderr)
-        return CANNOT
+        return SKIP if bisects else CANNOT
     return code
 
 

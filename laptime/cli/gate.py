@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from laptime import project
 from laptime.cli import _outputs, _store
-from laptime.cli._codes import CANNOT, OK
+from laptime.cli._codes import ABORT, CANNOT, OK
 from laptime.cli._outputs import Outputs
 from laptime.cli._terminal import Stages
 from laptime.history import HistoryError, scrub
@@ -70,6 +70,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--self-test", action="store_true", help="HEAD against itself: what can be found on this machine?"
+    )
+    parser.add_argument(
+        "--bisect", action="store_true", help="exit codes for `git bisect run`: 0 good, 1 regressed, 125 can't tell"
     )
     sides = parser.add_argument_group(
         "what the sides run in", "default: both in the environment that this command runs in"
@@ -130,6 +133,8 @@ def _gated(options: argparse.Namespace, outputs: Outputs) -> int:
     complete = outputs.report(_told(session, request, report, strict=options.strict))
     if not options.no_history:
         _keep(options, record(session, request, report, code))
+    if options.bisect:
+        return report.bisect_code() if complete else ABORT
     return code if complete else code or CANNOT
 
 

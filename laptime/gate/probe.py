@@ -48,7 +48,7 @@ def imported_from() -> list[Path]:
     """The directories that modules are imported from, those of editable installations too.
 
     An editable installation puts directories on `sys.path`, or into a finder of its own (setuptools' ``__editable__``
-    modules, with a MAPPING of names to paths).
+    modules, with a MAPPING of names to paths; that of ``editables``, as hatchling uses it, with each ``__init__.py``).
     """
     return list(dict.fromkeys((*_paths(), *_mapped())))
 
@@ -60,8 +60,16 @@ def _paths() -> Iterator[Path]:
 
 
 def _mapped() -> Iterator[Path]:
+    """The directories that would have to be on the path, of what finders find without: ``a.b`` lies two below its."""
     for name, module in list(sys.modules.items()):
         mapping: Any = getattr(module, "MAPPING", None) if name.startswith("__editable__") else None
         if isinstance(mapping, Mapping):
-            for path in mapping.values():
-                yield Path(str(path)).resolve().parent
+            for found, path in mapping.items():
+                yield _above(Path(str(path)), str(found).count(".") + 1)
+    finder: Any = getattr(sys.modules.get("editables.redirector"), "RedirectingFinder", None)
+    for path in (getattr(finder, "_redirections", None) or {}).values():
+        yield _above(Path(str(path)), 2)
+
+
+def _above(path: Path, levels: int) -> Path:
+    return Path(path.resolve(), *[".."] * levels).resolve()

@@ -62,8 +62,8 @@ class Settings:
     isolate      whether an environment is made for each side
     install      what pip installs into it, from the project's root; None: see `laptime.gate.isolate.default`
     harness      paths, from the project's root, that both sides have from HEAD; None: `benchmarks`, `cassettes`, what
-                 of pytest's `testpaths` is named like tests, every conftest.py, the settings files, and the files in
-                 which the benchmarks are
+                 of pytest's `testpaths` is named like tests, every conftest.py, the settings files, the files in
+                 which the benchmarks are, and the directories called tests, bench or perf that those lie in
     rules        margin and limit of what neither `named` nor `groups` fits
     named        pattern (``*`` and ``?`` stand for any characters) -> the rules of the benchmarks that it fits; of
                  several the last

@@ -26,6 +26,7 @@ SETTINGS_FILES = ("pyproject.toml", "pytest.toml", ".pytest.toml", "pytest.ini",
 _CONFTEST = "conftest.py"
 _LEFT_BEHIND = ".benchmarks/"
 _ALWAYS = ("benchmarks", "cassettes")
+_SUITE = re.compile(r"tests?|bench|benchmarks?|perf")
 _TESTS = re.compile(r"(^|/)(tests?|testing|bench\w*|perf\w*)(/|$)")
 
 
@@ -206,7 +207,17 @@ def harness_paths(head: Path, base: Path, testpaths: Sequence[str], benchmark_fi
     }
     # a package may be named in testpaths too, for the tests inside it: it is not the harness
     tests = {name.rstrip("/") for name in testpaths if _TESTS.search(name) and is_inside(name)}
-    return tuple(sorted({*_ALWAYS, *tests, *SETTINGS_FILES, *conftests, *benchmark_files}))
+    found = [PurePosixPath(name) for name in benchmark_files]
+    suites = {_suite(file).as_posix() for file in found}
+    # of several projects called from above, each has its own
+    above = {place / name for file in found for place in file.parents for name in SETTINGS_FILES}
+    settings = {*SETTINGS_FILES, *(path.as_posix() for path in above)}
+    return tuple(sorted({*_ALWAYS, *tests, *settings, *conftests, *suites, *map(str, found)}))
+
+
+def _suite(file: PurePosixPath) -> PurePosixPath:
+    """The outermost directory around a benchmark that is called like a suite: its helpers and data are there."""
+    return next((place for place in reversed(file.parents) if _SUITE.fullmatch(place.name)), file)
 
 
 def files(toplevel: Path) -> list[str]:

@@ -7,9 +7,25 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from laptime.gate.rounds import Measured, Outcome, Pace
-from laptime.gate.trial import BROKEN, CPU, FAILING, MISSING, NEW, UNRESOLVED, VERDICTS, WALL, Finding, Trial
+from laptime.gate.trial import (
+    ACCEPTED,
+    BROKEN,
+    CPU,
+    FAILING,
+    IMPROVED,
+    MISSING,
+    NEW,
+    REGRESSED,
+    UNCHANGED,
+    UNRESOLVED,
+    VERDICTS,
+    WALL,
+    Finding,
+    Trial,
+)
 
 PASS, FAIL, CANNOT = 0, 1, 2
+SKIP, ABORT = 125, 128
 _NOT_RUN = ("failed", "did not run")
 
 
@@ -94,6 +110,20 @@ class Report:
     def is_refused(self) -> bool:
         """Whether it would pass but for what is accepted without need."""
         return bool(self.refused) and replace(self, refused=()).code() == PASS
+
+    def bisect_code(self) -> int:
+        """What `git bisect run` is to be told: 0 good, 1 regressed, 125 can't tell, 128 end the search.
+
+        A benchmark that is missing or broken there says nothing of its speed, and neither does one that is unresolved.
+        What is accepted is good, needed or not.
+        """
+        counts = self.counts()
+        if self.interrupted:
+            return ABORT
+        if REGRESSED in counts and not self.unfit:
+            return FAIL
+        clear = counts.keys() <= {ACCEPTED, IMPROVED, UNCHANGED, NEW}
+        return PASS if clear and replace(self, refused=()).code() == PASS else SKIP
 
 
 @dataclass(frozen=True, slots=True)
