@@ -62,7 +62,10 @@ FORBIDDEN = {
     "laptime/history/_[fjmnp]*.py": {"sqlalchemy", "sqlite3", "socket"},
     "laptime/history/_[fjmp]*.py": CLOCKS_FILES_SOCKETS - {"datetime"},
     **dict.fromkeys(
-        (f"laptime/gate/{name}.py" for name in ("trial", "canary", "noise", "pattern", "verdicts", "rounds")),
+        (
+            f"laptime/gate/{name}.py"
+            for name in ("trial", "canary", "growth", "noise", "pacing", "pattern", "rounds", "verdicts")
+        ),
         CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "laptime.plugin", "laptime.cli", "laptime.report"},
     ),
     "laptime/gate/accept.py": (CLOCKS_FILES_SOCKETS | PROCESSES) - {"datetime"}
