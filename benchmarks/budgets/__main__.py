@@ -31,6 +31,7 @@ SCRIPTS = {
     "gate": ("The gate: executed blocks, and runs drawn from them", gate.blocks),
     "gate-runs": ("The gate: whole runs", gate.runs),
     "gate-projects": ("The gate: projects built like known ones", gate_projects.figures),
+    "gate-crowd": ("The gate: 200 benchmarks in 10 minutes", gate_projects.crowd),
     "gate-others": ("pytest-benchmark's own gate", gate.others),
     "gate-simulation": ("The gate, simulated", gate_simulation.figures),
     "changes": ("Change points: false and found", changes.figures),

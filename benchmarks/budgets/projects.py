@@ -436,4 +436,48 @@ CHECKER = Project(
     found_in="test_dump",
 )
 
+CROWD = Project(
+    name="a crowd",
+    shape="flat, one parametrized test, more benchmarks than there is time for",
+    files={
+        "pyproject.toml": """
+            [project]
+            name = "crowd"
+            version = "1"
+
+            [tool.pytest.ini_options]
+            testpaths = ["benchmarks"]
+        """,
+        "crowd.py": """
+            def count(size):
+                total = 0
+                for number in range(size):
+                    total += number * number % 7
+                return total
+
+
+            def count_alone(size):
+                return count(size)
+        """,
+        "benchmarks/test_crowd.py": """
+            import crowd
+            import pytest
+
+
+            @pytest.mark.parametrize("number", range(199))
+            def test_count(benchmark, number):
+                assert benchmark(crowd.count, 1000 * (number % 20 + 1)) > 0
+
+
+            def test_alone(benchmark):
+                assert benchmark(crowd.count_alone, 10_000) > 0
+        """,
+    },
+    arguments=(),
+    benchmarks=200,
+    code="crowd.py",
+    slowed="count_alone",
+    found_in="test_alone",
+)
+
 ALL = (CODEC, CONVERTER, CHECKER)
