@@ -19,6 +19,11 @@ _PLAIN = (
     "--submodule=diff",
     "--binary",
 )
+_LOCAL = re.compile(
+    "GIT_(ALTERNATE_OBJECT_DIRECTORIES|OBJECT_DIRECTORY|DIR|WORK_TREE|IMPLICIT_WORK_TREE|GRAFT_FILE|INDEX_FILE|"
+    "REPLACE_REF_BASE|PREFIX|SHALLOW_FILE|COMMON_DIR|QUARANTINE_PATH|NAMESPACE)"
+)
+"""What says where the repository is, as git tells its hooks (``git rev-parse --local-env-vars``, less configuration)."""
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -166,12 +171,19 @@ def check_out(toplevel: Path, commit_id: str, into: Path, index: Path) -> None:
     _run(toplevel, *quiet, "checkout-index", "--all", "--force", f"--prefix={into}/", environment=environment)
 
 
+def elsewhere() -> dict[str, str]:
+    """The environment for what has to do with other repositories: without what says where this one is."""
+    return {name: value for name, value in os.environ.items() if not _LOCAL.fullmatch(name)}
+
+
 def clone(toplevel: Path, commit_id: str, into: Path) -> None:
     """Make a repository that borrows this one's objects, at a commit, without its files. Raises `GitError`."""
-    quiet = ("-c", "advice.detachedHead=false", "-c", "core.splitIndex=false")
-    _run(toplevel, *quiet, "clone", "--quiet", "--shared", "--no-checkout", "--template=", str(toplevel), str(into))
-    _run(into, "update-ref", "--no-deref", "HEAD", commit_id)
-    _run(into, "read-tree", commit_id)
+    start = elsewhere()  # of a hook's, the two commands would be done to the repository that it is of
+    _run(
+        toplevel, "clone", "--quiet", "--shared", "--no-checkout", "--template=", str(toplevel), str(into), start=start
+    )
+    _run(into, "update-ref", "--no-deref", "HEAD", commit_id, start=start)
+    _run(into, "read-tree", commit_id, start=start)
 
 
 def _names(toplevel: Path, *which: str) -> list[str]:
@@ -200,9 +212,17 @@ def _git(directory: Path, *words: str) -> str:
     return _run(directory, *words).decode(errors="surrogateescape").strip()
 
 
-def _run(directory: Path, *words: str, environment: Mapping[str, str] | None = None) -> bytes:
+def _run(
+    directory: Path, *words: str, environment: Mapping[str, str] | None = None, start: Mapping[str, str] | None = None
+) -> bytes:
+    """`environment` is added to that of `start`, or of this process."""
     # no lock for refreshing the index: a commit may be under way elsewhere
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(environment or {})}
+    environment = {
+        **(os.environ if start is None else start),
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C",
+        **(environment or {}),
+    }
     try:
         done = subprocess.run(
             ("git", *words), cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False

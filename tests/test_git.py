@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from laptime.git import Commit, GitError, complaint, first_parents, head, is_repository, resolve
+from laptime.git import Commit, GitError, clone, complaint, first_parents, head, is_repository, resolve
 from tests.history_support import git, repository
 
 MADE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -336,3 +336,27 @@ def test_nothing_is_complained_of_elsewhere(tmp_path):
     repository(tmp_path / "ours", 1)
     assert complaint(tmp_path) is None
     assert complaint(tmp_path / "ours") is None
+
+
+def test_a_clone_is_at_its_commit_and_borrows_what_it_knows(project, tmp_path):
+    """Tags as well: what is built there may ask git for its version."""
+    folder, hashes = project
+    git(folder, "tag", "v1", hashes[0])
+    clone(folder, hashes[1], tmp_path / "clone")
+    assert Commit(hashes[1], MADE, None, head(tmp_path / "clone").changes) == head(tmp_path / "clone")
+    assert [".git"] == [path.name for path in (tmp_path / "clone").iterdir()]
+    assert git(tmp_path / "clone", "describe", "--tags").startswith("v1-1-")
+
+
+def test_a_clone_made_by_a_hook_leaves_its_repository_as_it_is(project, tmp_path, monkeypatch):
+    """git tells a hook by its environment where the repository is, and whoever works on another would work on that."""
+    folder, hashes = project
+    before = {one: one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+    for name, value in {"GIT_DIR": ".git", "GIT_WORK_TREE": ".", "GIT_INDEX_FILE": ".git/index"}.items():
+        monkeypatch.setenv(name, value if name == "GIT_WORK_TREE" else str(folder / value))
+    clone(folder, hashes[0], tmp_path / "clone")
+    assert before == {one: one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name)
+    assert hashes[0] == head(tmp_path / "clone").id
+    assert hashes[-1] == head(folder).id

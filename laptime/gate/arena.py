@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
+from laptime import git
 from laptime.gate._errors import GateError
 from laptime.gate.channel import Assignment
 from laptime.gate.cpus import Cpus, Pinning, keep_off
@@ -116,7 +117,7 @@ class Arena:
     def execute(self, what: str, command: Sequence[str], directory: Path) -> None:
         """Run a command to its end. Raises `GateError`, with the end of what it wrote, where it fails."""
         log = self._log / "command"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        kept = {name: value for name, value in git.elsewhere().items() if not name.startswith("PYTHON")}
         with log.open("wb") as written:
             process = subprocess.Popen(
                 command,

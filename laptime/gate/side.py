@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from laptime import git
 from laptime.gate.channel import Assignment, Channel, Closed, TimedOut
 from laptime.gate.environment import LOAD, Environment
 from laptime.gate.reaper import Reaper, kill
@@ -149,7 +150,8 @@ def _signal(number: int) -> str:
 
 
 def _variables(environment: Environment, roots: tuple[str, ...], seed: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON} | environment.variables()
+    kept = {name: value for name, value in git.elsewhere().items() if name not in _NOT_PASSED_ON}
+    kept |= environment.variables()
     paths = [*roots, *filter(None, [None if environment.built else os.environ.get("PYTHONPATH")])]
     # the order of sets is part of a run's luck: both sides have the same, another one in each block
     hashes = os.environ.get("PYTHONHASHSEED", "random")
