@@ -23,7 +23,7 @@ _LOCAL = re.compile(
     "GIT_(ALTERNATE_OBJECT_DIRECTORIES|OBJECT_DIRECTORY|DIR|WORK_TREE|IMPLICIT_WORK_TREE|GRAFT_FILE|INDEX_FILE|"
     "REPLACE_REF_BASE|PREFIX|SHALLOW_FILE|COMMON_DIR|QUARANTINE_PATH|NAMESPACE)"
 )
-"""What says where the repository is, as git tells its hooks (``git rev-parse --local-env-vars``, less configuration)."""
+"""What says where the repository is, as git tells its hooks: of ``git rev-parse --local-env-vars`` all but settings."""
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 
 
