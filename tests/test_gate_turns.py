@@ -16,7 +16,8 @@ import pytest
 from gate_support import CANNOT, NO_BLOCKS, gate, project
 from plugin_support import until
 
-from laptime.gate import turns
+from laptime.gate import side, turns
+from laptime.gate.environment import current
 
 HOLDER = """
     import sys
@@ -138,6 +139,17 @@ def test_where_nothing_can_be_locked_that_is_remarked(lock, tmp_path, what):
         assert "can't be locked" in remarks[0]
         assert turns.VARIABLE in remarks[0]
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_who_is_within_a_gate_does_not_wait_for_it(holder, lock, monkeypatch, tmp_path):
+    """A benchmark may run one, and would wait for ever: each side is told to take no turns."""
+    told = side._variables(current(), (), 1)
+    assert turns.NONE == told[turns.VARIABLE]
+    monkeypatch.setenv(turns.VARIABLE, told[turns.VARIABLE])
+    with turns.turn(tmp_path, lambda told: pytest.fail(told)) as remarks:
+        assert [] == remarks
+    assert Path(turns.NONE).exists()
+    assert lock.exists()
 
 
 LOCKS = Path("/proc/locks")
