@@ -19,6 +19,26 @@ import pytest
 if TYPE_CHECKING:
     from benchmarks.budgets.postgres import Server
 
+# the tests start hundreds of processes: where none may keep what it compiled, each compiles laptime and pytest anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+EMPTIED = """
+    DO $$
+    DECLARE
+        one record;
+    BEGIN
+        PERFORM pg_terminate_backend(pid)
+            FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+        FOR one IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|public$)' LOOP
+            EXECUTE format('DROP SCHEMA %I CASCADE', one.nspname);
+        END LOOP;
+        FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+            EXECUTE format('DROP TABLE IF EXISTS public.%I CASCADE', one.tablename);
+        END LOOP;
+    END $$
+"""
+"""Makes a PostgreSQL database as if it were new: nobody is connected, and it holds no table and no schema."""
+
 if importlib.util.find_spec("hypothesis") is not None:
     from hypothesis import settings
 
@@ -42,12 +62,20 @@ def postgres() -> Iterator[Server]:
         yield started
 
 
-@pytest.fixture
-def database(postgres: Server) -> str:
-    """The URL, with its password, of an empty PostgreSQL database of the test's own."""
+@pytest.fixture(scope="session")
+def kept_database(postgres: Server) -> str:
+    """The name of a database: to make one takes longer than most tests, so that all of a worker have the same."""
     name = f"test_{uuid.uuid4().hex}"
     postgres.execute(f"CREATE DATABASE {name}")
-    return postgres.url(name)
+    return name
+
+
+@pytest.fixture
+def database(postgres: Server, kept_database: str) -> Iterator[str]:
+    """The URL, with its password, of an empty PostgreSQL database that no other test uses meanwhile."""
+    yield postgres.url(kept_database)
+    postgres.execute(EMPTIED, kept_database)
+    postgres.execute(f"ALTER DATABASE {kept_database} RESET ALL")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -32,6 +32,8 @@ MARK = "LAPTIME_TEST_SESSION"
 HANG_LIMIT_S = 60.0
 LEAVE_LIMIT_S = 20.0
 PYTEST = (sys.executable, "-m", "pytest")
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
+"""Without a cache that stays, and without plugins that take half of a start."""
 _OUTER = re.compile(
     r"PYTEST_|LAPTIME_|GITHUB_|COV_|TOX_|(CI|BUILD_NUMBER|NO_COLOR|FORCE_COLOR|PY_COLORS|TERM)$|.*_proxy$", re.I
 )
@@ -158,14 +160,11 @@ def run(
 
 
 def pytest(directory: Path, *arguments: str | Path, history: bool = False, **settings) -> Ended:
-    """Run ``python -m pytest`` in a directory, without its cache.
-
-    Nor with the plugins of Hypothesis and AnyIO, which take half of its start.
+    """Run ``python -m pytest`` in a directory, plainly.
 
     history  store the run; else ``--no-history``, as storing takes half a second
     """
-    plain = (*PYTEST, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
-    return run(directory, *plain, *(() if history else ("--no-history",)), *arguments, **settings)
+    return run(directory, *PYTEST, *PLAIN, *(() if history else ("--no-history",)), *arguments, **settings)
 
 
 def interrupt_after(started: Path, number: int = signal.SIGINT) -> Callable[[subprocess.Popen[bytes]], None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import shlex
 import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +18,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from plugin_support import CUT_SHORT, FAILED, OK, USAGE, Ended, closed_port, interrupt_after, run, write
+from plugin_support import CUT_SHORT, FAILED, OK, PLAIN, USAGE, Ended, closed_port, interrupt_after, run, write
 from plugin_support import pytest as pytest_in
 
+from laptime.cli import main
 from laptime.history import Run
 from laptime.history.store import Store
 from laptime.machine import interpreter, machine
@@ -27,7 +29,6 @@ from laptime.plugin.historian import Storage, fingerprint
 from tests import history_support
 from tests.history_support import START, git, repository
 
-LAPTIME = (sys.executable, "-m", "laptime.cli")
 PASSWORD = "zq7xv9kpw"
 QUICK = """
     def test_quick(benchmark):
@@ -75,8 +76,12 @@ def stored(directory: Path, url: str = ".benchmarks/history.db") -> list[Run]:
 
 
 def laptime(directory: Path, *arguments: str | Path) -> Ended:
-    """Run a command."""
-    return run(directory, *LAPTIME, *arguments)
+    """Run a command, within this process: of its start other tests tell."""
+    said = io.StringIO()
+    with chdir(directory), redirect_stdout(said), redirect_stderr(said), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "120")
+        code = main([str(word) for word in arguments])
+    return Ended(code, said.getvalue())
 
 
 def files_with(directory: Path, text: str) -> list[str]:
@@ -476,7 +481,7 @@ def test_a_second_session_of_the_process_has_its_own_storage(tmp_path: Path) -> 
     write(tmp_path, test_quick=QUICK)
     code = f"""
 import pytest
-plain = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", {str(tmp_path)!r}]
+plain = [*{PLAIN!r}, {str(tmp_path)!r}]
 print(pytest.main([*plain, "--history", "own.db", "--benchmark-save", "one"]))
 print(pytest.main([*plain, "--history", "own.db", "--benchmark-compare", "nobody"]))
 print(pytest.main([*plain, "--no-history", "--benchmark-save", "two"]))

@@ -19,6 +19,7 @@ from plugin_support import (
     FAILED,
     HANG_LIMIT_S,
     OK,
+    PLAIN,
     PRICES,
     PYTEST,
     SHORT,
@@ -168,8 +169,8 @@ def test_with_v_or_q_the_output_is_as_pytest_has_it(tmp_path, flag, own):
 def test_runs_are_stored_compared_and_listed_by_pytest_benchmark(tmp_path):
     """--benchmark-autosave, then --benchmark-compare and the command's list and compare; the plan is no guess then."""
     suite(tmp_path, test_quick=(QUICK,))
-    first = run(tmp_path, *PYTEST, "--benchmark-autosave")
-    second = run(tmp_path, *PYTEST, "--benchmark-compare")
+    plain = (*PYTEST, *PLAIN[2:])  # with its cache: the times of the first are in it
+    first, second = run(tmp_path, *plain, "--benchmark-autosave"), run(tmp_path, *plain, "--benchmark-compare")
     command = (sys.executable, "-m", "pytest_benchmark")
     listed, compared = run(tmp_path, *command, "list"), run(tmp_path, *command, "compare", "0001")
     assert [OK] * 4 == [ended.code for ended in (first, second, listed, compared)]
@@ -811,7 +812,7 @@ def test_however_pytest_is_started_spawned_workers_do_not_import_it(tmp_path, co
         started = (script,)
     else:
         pytest.skip(f"no {command} beside {sys.executable}")
-    ended = run(suite(tmp_path, test_spawn=(SPAWNING,)), *started, "-p", "no:cacheprovider")
+    ended = run(suite(tmp_path, test_spawn=(SPAWNING,)), *started, *PLAIN)
     assert OK == ended.code, ended.text
 
 
@@ -888,11 +889,11 @@ def test_the_environment_is_left_as_it_was(tmp_path):
                 if value is not None:
                     os.environ[name] = value
             before = dict(os.environ)
-            assert 0 == pytest.main(["-q", "-s", "-p", "no:cacheprovider", "test_noted.py"])
+            assert 0 == pytest.main(["-q", "-s", *PLAIN, "test_noted.py"])
             assert before == dict(os.environ), exempt
             os.environ.update(before)
     """
-    write(suite(tmp_path, test_noted=(tests,)), several=several)
+    write(suite(tmp_path, test_noted=(tests,)), several=several.replace("*PLAIN", str(PLAIN)[1:-1]))
     ended = run(tmp_path, sys.executable, "several.py")
     assert OK == ended.code, ended.text
     ours = "127.0.0.1,localhost"

@@ -17,7 +17,7 @@ from laptime.record import PASSES
 from laptime.record._files import draft
 from laptime.redact import FIELDS, HEADERS
 from laptime.settings import SettingsError
-from tests.plugin_support import PYTEST, Ended, interrupt_after, run, until, write
+from tests.plugin_support import PLAIN, PYTEST, Ended, interrupt_after, run, until, write
 from tests.plugin_support import pytest as pytest_in
 from tests.record_support import DRAWN, Asked, Habit, Reply, always, written
 from tests.support import Exchange, contents, timing, write_cassette
@@ -546,7 +546,7 @@ ON_A_TERMINAL = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
 def test_on_a_terminal_progress_is_written_over(tmp_path: Path) -> None:
     """Each step in the place of the one before, and at the end the line of the recording in the place of the last."""
     suite(tmp_path, PROGRESS)
-    command = [*PYTEST, "-p", "no:cacheprovider", "--http=record"]
+    command = [*PYTEST, *PLAIN, "--http=record"]
     with Habit(always()).serving() as url:
         wrapped = [sys.executable, "-c", ON_A_TERMINAL, *command, f"--origin=shop={url}"]
         ended = run(tmp_path, *wrapped, env={"TERM": "xterm-256color", "COLUMNS": "120", "NO_COLOR": "1"})
