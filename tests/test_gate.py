@@ -693,8 +693,9 @@ def test_12_ms_instead_of_10_are_a_regression_unless_they_are_intended(tmp_path)
 def test_a_comment_is_no_regression(tmp_path):
     """Of both of them, nor of a third, of which each call takes longer than the one before: that is said."""
     root = in_src(tmp_path / "project", TRUTHS.format(seconds=0.010) + "    # a comment\n")
-    write(root, {"benchmarks/test_thing.py": TRUTH_BENCHMARKS + GROWING})
-    git(root, "commit", "--quiet", "--message=one that grows", "benchmarks")
+    limits = '    [tool.laptime.gate.benchmarks."*::test_grows"]\n    limit = "30%"\n'
+    write(root, {"benchmarks/test_thing.py": TRUTH_BENCHMARKS + GROWING, "pyproject.toml": SETTINGS + "\n" + limits})
+    git(root, "commit", "--quiet", "--message=one that grows", "benchmarks", "pyproject.toml")
     ended = undisturbed(root)
     assert PASS == ended.code, ended.text
     found = verdicts(ended)

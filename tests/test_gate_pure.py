@@ -95,7 +95,7 @@ def test_the_limit_follows_what_canaries_are_like_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("void", "good", "too_many"), [(0, 0, False), (5, 0, False), (6, 0, True), (6, 12, False), (6, 11, True)]
+    ("void", "good", "too_many"), [(0, 0, False), (15, 0, False), (16, 0, True), (16, 16, False), (16, 15, True)]
 )
 def test_a_machine_is_unfit_when_too_many_blocks_are_void(void: int, good: int, too_many: bool) -> None:
     """More than five, and more than a third."""

@@ -10,6 +10,8 @@ _KNOWN = 8
 """From so many values on, their own deviation is known."""
 _PRIOR = 0.0125
 """Before, one that is typical."""
+_PATIENCE = 15
+"""So many void blocks are borne in any case."""
 _TO_DEVIATION = 1.4826
 """The median absolute deviation of a normal distribution, times this, is its standard deviation."""
 
@@ -38,5 +40,8 @@ class Canaries:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether so many blocks are void that the machine is not fit."""
-        return self.void > max(5, self.blocks / 3)
+        """Whether so many blocks are void that the machine is not fit.
+
+        What runs beside it for a minute costs time, and no verdict.
+        """
+        return self.void > max(_PATIENCE, self.blocks / 2)
