@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from laptime.gate import GateError, accept, noise, proof, verdicts
 from laptime.gate import settings as gate_settings
 from laptime.gate.accept import Accept
-from laptime.gate.canary import LEAST, Canaries
+from laptime.gate.canary import LEAST, MOST, Canaries
 from laptime.gate.cpus import stolen
 from laptime.gate.noise import Noise
 from laptime.gate.pair import Collected
@@ -80,7 +80,7 @@ def test_a_block_is_void_by_any_of_its_canaries() -> None:
 
 
 def test_the_limit_follows_what_canaries_are_like_here() -> None:
-    """From eight on; a few wild ones among them don't raise it, and it never falls below what matters."""
+    """From eight on; a few wild ones among them don't raise it, and it stays between what matters and what is wild."""
     canaries = Canaries()
     for _ in range(4):
         canaries.is_void(0.03, -0.03)
@@ -92,13 +92,18 @@ def test_the_limit_follows_what_canaries_are_like_here() -> None:
     for _ in range(20):
         quiet.is_void(0.0, 0.0)
     assert quiet.limit() == LEAST
+    wild = Canaries()
+    for _ in range(20):
+        wild.is_void(5.0)
+    assert wild.limit() == MOST
+    assert wild.void == wild.blocks
 
 
 @pytest.mark.parametrize(
     ("void", "good", "too_many"), [(0, 0, False), (15, 0, False), (16, 0, True), (16, 16, False), (16, 15, True)]
 )
 def test_a_machine_is_unfit_when_too_many_blocks_are_void(void: int, good: int, too_many: bool) -> None:
-    """More than five, and more than a third."""
+    """More than fifteen, and more than half."""
     canaries = Canaries()
     for _ in range(good):
         canaries.is_void(0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-LEAST = 0.05
+LEAST, MOST = 0.05, 0.25
 _DEVIATIONS = 4.0
 _KNOWN = 8
 """From so many values on, their own deviation is known."""
@@ -28,7 +28,7 @@ class Canaries:
         deviation = _PRIOR
         if len(self._values) >= _KNOWN:
             deviation = median(abs(value) for value in self._values) * _TO_DEVIATION
-        return max(LEAST, _DEVIATIONS * deviation)
+        return min(MOST, max(LEAST, _DEVIATIONS * deviation))
 
     def is_void(self, *values: float) -> bool:
         """Judge a block by its canaries."""
