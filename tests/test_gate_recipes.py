@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
-import sys
 from itertools import combinations, product
 from pathlib import Path
 
@@ -140,7 +140,7 @@ def test_the_hook_and_a_real_gate(tmp_path):
     hook = (DOCS / "pre-push").read_text().replace(" --max-time 5m", " --no-history")
     (root / ".git" / "hooks" / "pre-push").write_text(hook)
     (root / ".git" / "hooks" / "pre-push").chmod(0o755)
-    command = program(tmp_path / "bin", f'exec {sys.executable} -m laptime.cli "$@"')
+    command = program(tmp_path / "bin", f'exec {shlex.join(GATE[:-1])} "$@"')
     env = {**NOBODY, **QUICK, "PATH": command}
     commit(root, {"benchmarks/test_thing.py": BENCHMARK + "    # a comment\n"})
     accepted = run(root, "git", "push", "origin", "main", env=env)
@@ -230,7 +230,7 @@ def test_a_bisection_finds_who_made_it_slower(tmp_path):
     commit(root, {"thing/__init__.py": slow + "    # three\n"}, "another comment")
     shown = (DOCS / "gate.md").read_text(encoding="utf-8")
     start, command = re.findall(r"^git (bisect start .*|bisect run .*-k) ?\w*$", shown, re.M)
-    env = {**NOBODY, **QUICK, "PATH": program(tmp_path / "bin", f'exec {" ".join(GATE[:-1])} "$@"')}
+    env = {**NOBODY, **QUICK, "PATH": program(tmp_path / "bin", f'exec {shlex.join(GATE[:-1])} "$@"')}
     for _ in range(3):
         git(root, *start.split())
         ended = run(root, "git", *command.split(), "work", env=env, limit_s=480)
