@@ -61,23 +61,28 @@ FORBIDDEN = {
     },
     "laptime/history/_[fjmnp]*.py": {"sqlalchemy", "sqlite3", "socket"},
     "laptime/history/_[fjmp]*.py": CLOCKS_FILES_SOCKETS - {"datetime"},
-    **dict.fromkeys(
-        (
-            f"laptime/gate/{name}.py"
-            for name in ("trial", "canary", "growth", "noise", "pacing", "pattern", "rounds", "verdicts")
-        ),
-        CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "laptime.plugin", "laptime.cli", "laptime.report"},
-    ),
+    "laptime/gate/decision/*.py": {
+        *(CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "laptime.gate.sides", "laptime.gate.equipment"}),
+        *("laptime.gate.session", "laptime.gate.settings", "laptime.report", "laptime.replay"),
+    },
+    "laptime/gate/pattern.py": CLOCKS_FILES_SOCKETS | PROCESSES | {"laptime"},
+    "laptime/gate/sides/*.py": {"laptime.gate.equipment", "laptime.gate.session", "laptime.gate.settings"},
+    "laptime/gate/equipment/*.py": {"laptime.gate.session", "laptime.gate.settings", "laptime.replay"},
     "laptime/gate/accept.py": (CLOCKS_FILES_SOCKETS | PROCESSES) - {"datetime"}
     | {"pytest", "laptime.plugin", "laptime.cli", "laptime.report", "laptime.replay", "laptime.history", "laptime.git"},
     # paths of modules are compared there, and none is opened
-    "laptime/gate/proof.py": (CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "pathlib.Path"}) - {"pathlib"},
-    "laptime/gate/*.py": {
+    "laptime/gate/sides/proof.py": (CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "pathlib.Path"}) - {"pathlib"},
+    "laptime/gate/**/*.py": {
         *("pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report", "workloads"),
         *("laptime.record", "laptime.lap"),
     },
-    "laptime/gate/[!a]*.py": {"laptime.replay"},  # arena alone has a server
-    "laptime/gate/[!r]*.py": {"laptime.history"},  # record alone stores
+    # arena alone has a server
+    "laptime/gate/*.py": {"laptime.replay"},
+    "laptime/gate/sides/[!a]*.py": {"laptime.replay"},
+    # record alone stores
+    "laptime/gate/[!r]*.py": {"laptime.history"},
+    "laptime/gate/re[!c]*.py": {"laptime.history"},
+    "laptime/gate/*/*.py": {"laptime.history"},
     "laptime/resources.py": {"pytest", "pytest_benchmark", "laptime.plugin", "laptime.cli", "laptime.report"},
     "laptime/plugin/*.py": {"pytest_benchmark", "laptime.cli", "socket", "subprocess", "json", "sqlalchemy"},
 }

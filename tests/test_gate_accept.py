@@ -26,7 +26,7 @@ from plugin_support import run
 
 from laptime.gate import GateError, until
 from laptime.gate.accept import Accept
-from laptime.gate.trees import base_revision
+from laptime.gate.sides.trees import base_revision
 from laptime.history.store import Store
 
 NEVER = "2999-12-31"

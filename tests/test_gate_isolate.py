@@ -14,13 +14,14 @@ from types import SimpleNamespace
 import pytest
 from gate_support import CANNOT, NO_BLOCKS, commit, gate, git, project, refused, refused_at_once, verdicts, write
 
-from laptime.gate import GateError, dependencies, isolate
-from laptime.gate.arena import Arena
-from laptime.gate.cpus import Pinning
-from laptime.gate.environment import Details, Environment, differences
-from laptime.gate.equip import Equipment
-from laptime.gate.side import BASE, HEAD
-from laptime.gate.trees import Place
+from laptime.gate import GateError
+from laptime.gate.equipment import dependencies, isolate
+from laptime.gate.equipment.equip import Equipment
+from laptime.gate.sides.arena import Arena
+from laptime.gate.sides.cpus import Pinning
+from laptime.gate.sides.environment import Details, Environment, differences
+from laptime.gate.sides.side import BASE, HEAD
+from laptime.gate.sides.trees import Place
 
 CPYTHON = {"implementation": "CPython", "version": "3.12.1"}
 

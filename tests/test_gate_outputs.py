@@ -37,8 +37,8 @@ from plugin_support import run
 
 from laptime.cli import main
 from laptime.gate import GateError
-from laptime.gate.noise import Noise
-from laptime.gate.trial import (
+from laptime.gate.decision.noise import Noise
+from laptime.gate.decision.trial import (
     ACCEPTED,
     BROKEN,
     CERTAIN,
@@ -54,7 +54,7 @@ from laptime.gate.trial import (
     WALL,
     Finding,
 )
-from laptime.gate.verdicts import Cost, Report, Row
+from laptime.gate.decision.verdicts import Cost, Report, Row
 from laptime.report import gate, gate_json, gate_junit, gate_markdown, github
 from laptime.report.gate_words import MARKS, Told, groups, outcome, scrubbed
 

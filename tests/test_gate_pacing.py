@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laptime.gate import growth
-from laptime.gate.pacing import FEWEST_PAIRS, Costs, shortened
-from laptime.gate.rounds import Pace, Turn
+from laptime.gate.decision import growth
+from laptime.gate.decision.pacing import FEWEST_PAIRS, Costs, shortened
+from laptime.gate.decision.rounds import Pace, Turn
 
 MS = 0.001
 

@@ -16,7 +16,7 @@ from gate_support import CANNOT, NO_BLOCKS, commit, gate, project, refused, verd
 from plugin_support import Ended
 
 from benchmarks.budgets import gate_projects, projects
-from laptime.gate.trees import harness_paths
+from laptime.gate.sides.trees import harness_paths
 
 BASE, HEAD = 'SIDE = "base"\n', 'SIDE = "head"\n'
 WORK = """

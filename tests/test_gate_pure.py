@@ -15,17 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laptime.gate import GateError, accept, noise, proof, verdicts
+from laptime.gate import GateError, accept
 from laptime.gate import settings as gate_settings
 from laptime.gate.accept import Accept
-from laptime.gate.canary import LEAST, MOST, Canaries
-from laptime.gate.cpus import stolen
-from laptime.gate.noise import Noise
-from laptime.gate.pair import Collected
-from laptime.gate.rounds import Measured, Pace, Turn
-from laptime.gate.selection import select
-from laptime.gate.settings import Settings
-from laptime.gate.trial import (
+from laptime.gate.decision import noise, verdicts
+from laptime.gate.decision.canary import LEAST, MOST, Canaries
+from laptime.gate.decision.noise import Noise
+from laptime.gate.decision.rounds import Measured, Pace, Turn
+from laptime.gate.decision.trial import (
     ACCEPTED,
     BROKEN,
     CPU,
@@ -43,7 +40,12 @@ from laptime.gate.trial import (
     Trial,
     smallest,
 )
-from laptime.gate.verdicts import CANNOT, FAIL, PASS, Cost, Report, Row, Trouble
+from laptime.gate.decision.verdicts import CANNOT, FAIL, PASS, Cost, Report, Row, Trouble
+from laptime.gate.selection import select
+from laptime.gate.settings import Settings
+from laptime.gate.sides import proof
+from laptime.gate.sides.cpus import stolen
+from laptime.gate.sides.pair import Collected
 from laptime.report import gate
 from laptime.settings import SettingsError
 

@@ -26,7 +26,7 @@ from gate_support import (
 from plugin_support import Ended, run
 
 from laptime.cli import main
-from laptime.gate.trial import (
+from laptime.gate.decision.trial import (
     ACCEPTED,
     BROKEN,
     IMPROVED,
@@ -38,7 +38,7 @@ from laptime.gate.trial import (
     VERDICTS,
     WALL,
 )
-from laptime.gate.verdicts import Report, Row
+from laptime.gate.decision.verdicts import Report, Row
 
 DOCS = Path(__file__).parents[1] / "docs"
 GOOD, BAD, SKIP, ABORT = 0, 1, 125, 128

@@ -16,8 +16,9 @@ import pytest
 from gate_support import CANNOT, NO_BLOCKS, gate, project
 from plugin_support import until
 
-from laptime.gate import side, turns
-from laptime.gate.environment import current
+from laptime.gate import turns
+from laptime.gate.sides import side
+from laptime.gate.sides.environment import current
 
 HOLDER = """
     import sys

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laptime.gate.trial import (
+from laptime.gate.decision.trial import (
     ACCEPTED,
     CONFIRMATION,
     CPU,

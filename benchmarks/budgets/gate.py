@@ -23,9 +23,9 @@ from scipy.stats import beta
 from benchmarks.budgets import planted
 from benchmarks.budgets.figures import ROOT, Figure, progress
 from laptime.gate import settings
+from laptime.gate.decision.trial import IMPROVED, REGRESSED, Finding, Look, Rules, Trial
 from laptime.gate.request import Plan, Request
 from laptime.gate.session import Session
-from laptime.gate.trial import IMPROVED, REGRESSED, Finding, Look, Rules, Trial
 
 BLOCKS, BANK_LIMIT_S = 20, 1800.0
 DRAWN = 2000

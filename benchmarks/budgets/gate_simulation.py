@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.budgets.figures import Figure, percentile, progress, show
-from laptime.gate.trial import (
+from laptime.gate.decision.trial import (
     CONFIRMATION,
     IMPROVED,
     LOOKS,

@@ -19,7 +19,7 @@ from laptime.gate import GateError
 from laptime.history import scrub
 
 if TYPE_CHECKING:
-    from laptime.gate.noise import Noise
+    from laptime.gate.decision.noise import Noise
     from laptime.report.gate_words import Told
 
 TABLE, MARKDOWN, JSON, JUNIT = "table", "markdown", "json", "junit"

@@ -20,11 +20,11 @@ from laptime.cli._terminal import Stages
 from laptime.history import HistoryError, scrub
 
 if TYPE_CHECKING:
-    from laptime.gate.equip import Equipment
-    from laptime.gate.noise import Noise
+    from laptime.gate.decision.noise import Noise
+    from laptime.gate.decision.verdicts import Report
+    from laptime.gate.equipment.equip import Equipment
     from laptime.gate.request import Plan, Request
     from laptime.gate.session import Session
-    from laptime.gate.verdicts import Report
     from laptime.history import Gate
     from laptime.report.gate_words import Told
 
@@ -113,7 +113,7 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _gated(options: argparse.Namespace, outputs: Outputs) -> int:
-    from laptime.gate import noise
+    from laptime.gate.decision import noise
     from laptime.gate.record import record
     from laptime.gate.session import Session
 
@@ -206,8 +206,8 @@ def _noise(session: Session) -> list[Noise]:
 def _request(options: argparse.Namespace) -> Request:
     from laptime.gate import settings
     from laptime.gate._errors import GateError
+    from laptime.gate.decision.trial import LOOKS, Look, Rules
     from laptime.gate.request import Request
-    from laptime.gate.trial import LOOKS, Look, Rules
 
     if options.self_test == (options.base is not None):
         raise GateError(
@@ -246,7 +246,7 @@ def _request(options: argparse.Namespace) -> Request:
 
 
 def _equipment(options: argparse.Namespace, isolate: bool) -> Equipment:
-    from laptime.gate.equip import Equipment
+    from laptime.gate.equipment.equip import Equipment
 
     environments = (options.base_env, options.head_env)
     asked = isolate and not any(environments) if options.isolate is None else options.isolate

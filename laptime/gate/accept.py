@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from laptime.gate._errors import GateError
+from laptime.gate.decision.trial import ACCEPTED, IMPROVED, NEW, REGRESSED, UNCHANGED, Rules
+from laptime.gate.decision.verdicts import Report, Row
 from laptime.gate.pattern import fits
-from laptime.gate.trial import ACCEPTED, IMPROVED, NEW, REGRESSED, UNCHANGED, Rules
-from laptime.gate.verdicts import Report, Row
 
 
 @dataclass(frozen=True, slots=True)

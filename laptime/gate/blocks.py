@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from laptime.gate._errors import GateError
-from laptime.gate.arena import Arena, Wanted
-from laptime.gate.canary import Canaries
-from laptime.gate.cpus import Cpus
-from laptime.gate.pacing import Costs, shortened
-from laptime.gate.pair import Collected, Pair
-from laptime.gate.rounds import Outcome, Pace
-from laptime.gate.side import BASE, HEAD, SideFailed
+from laptime.gate.decision.canary import Canaries
+from laptime.gate.decision.pacing import Costs, shortened
+from laptime.gate.decision.rounds import Outcome, Pace
+from laptime.gate.sides.arena import Arena, Wanted
+from laptime.gate.sides.cpus import Cpus
+from laptime.gate.sides.pair import Collected, Pair
+from laptime.gate.sides.side import BASE, HEAD, SideFailed
 
 _TRIED_PAIRS = 3
 _MULTICORE = 1.15
@@ -197,7 +197,7 @@ class Blocks:
         return self._costs.block(self._paces(names, share), self._kinds(names))
 
     def share(self, names: Sequence[str], blocks: int, available_s: float) -> float:
-        """How much of each benchmark's rounds there is time for; see `laptime.gate.pacing.Costs.share`."""
+        """How much of each benchmark's rounds there is time for; see `laptime.gate.decision.pacing.Costs.share`."""
         return self._costs.share(self._paces(names), self._kinds(names), blocks, available_s)
 
     def _kinds(self, names: Sequence[str]) -> int:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from laptime import machine
-from laptime.gate import growth, verdicts
 from laptime.gate.blocks import Blocks
-from laptime.gate.cpus import stolen
+from laptime.gate.decision import growth, verdicts
+from laptime.gate.decision.rounds import Outcome
+from laptime.gate.decision.trial import CONFIRMATION, CPU, METRICS, Look, Trial
+from laptime.gate.decision.verdicts import Cost
 from laptime.gate.request import Listener, Plan
-from laptime.gate.rounds import Outcome
-from laptime.gate.trial import CONFIRMATION, CPU, METRICS, Look, Trial
-from laptime.gate.verdicts import Cost
+from laptime.gate.sides.cpus import stolen
 
 _SPARE = 1.25
 """A block may take so many times as long as expected."""

@@ -9,11 +9,11 @@ from math import isfinite
 from typing import Any
 
 from laptime import libraries, machine
-from laptime.gate.environment import Details
+from laptime.gate.decision.trial import CERTAIN
+from laptime.gate.decision.verdicts import Report, Row
 from laptime.gate.request import Request
 from laptime.gate.session import Session
-from laptime.gate.trial import CERTAIN
-from laptime.gate.verdicts import Report, Row
+from laptime.gate.sides.environment import Details
 from laptime.history import Fingerprint, Gate, GateResult
 
 

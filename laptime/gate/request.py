@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from laptime.gate.cpus import AUTO
-from laptime.gate.equip import Equipment
+from laptime.gate.decision.trial import LOOKS, Look
+from laptime.gate.equipment.equip import Equipment
 from laptime.gate.settings import Settings
-from laptime.gate.trial import LOOKS, Look
+from laptime.gate.sides.cpus import AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Request:
     base, head names of revisions; `head` None: the working tree
     against    the tag that `base` is, where it was asked for as one
     arguments  for pytest
-    pin        see `laptime.gate.cpus.Pinning`
+    pin        see `laptime.gate.sides.cpus.Pinning`
     self_test  HEAD against itself
     to_the_end judge everything, rather than stop when the first regression is certain
     looks      at how many blocks what is looked for

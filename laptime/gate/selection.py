@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from laptime.gate._errors import GateError
-from laptime.gate.pair import Collected
-from laptime.gate.trial import BROKEN, MISSING
-from laptime.gate.verdicts import Trouble, last_line
+from laptime.gate.decision.trial import BROKEN, MISSING
+from laptime.gate.decision.verdicts import Trouble, last_line
+from laptime.gate.sides.pair import Collected
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,22 +16,24 @@ from pathlib import Path
 from typing import Self
 
 from laptime import git, project
-from laptime.gate import accept, noise, trees, turns, until, verdicts
+from laptime.gate import accept, turns, until
 from laptime.gate import settings as gate_settings
 from laptime.gate._errors import GateError
 from laptime.gate.accept import Accept
-from laptime.gate.arena import Arena
-from laptime.gate.cpus import Pinning
-from laptime.gate.environment import Details
-from laptime.gate.equip import details, equip
+from laptime.gate.decision import noise, verdicts
+from laptime.gate.decision.noise import Noise
+from laptime.gate.decision.trial import UNCHANGED, Rules, Trial
+from laptime.gate.decision.verdicts import Report, Row
+from laptime.gate.equipment.equip import details, equip
 from laptime.gate.judge import Judge
-from laptime.gate.noise import Noise
 from laptime.gate.request import Listener, Request
 from laptime.gate.selection import Selection
-from laptime.gate.side import BASE, HEAD
-from laptime.gate.trial import UNCHANGED, Rules, Trial
+from laptime.gate.sides import trees
+from laptime.gate.sides.arena import Arena
+from laptime.gate.sides.cpus import Pinning
+from laptime.gate.sides.environment import Details
+from laptime.gate.sides.side import BASE, HEAD
 from laptime.gate.tryout import Tryout
-from laptime.gate.verdicts import Report, Row
 from laptime.settings import SettingsError
 
 SAME_FILES = "the same files on both sides: nothing under test differs"

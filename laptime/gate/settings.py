@@ -33,13 +33,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from math import inf, isfinite
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from laptime import settings
 from laptime.gate.accept import Accept
+from laptime.gate.decision.trial import Rules
 from laptime.gate.pattern import fits
-from laptime.gate.trial import Rules
+from laptime.gate.sides.trees import is_inside
 from laptime.settings import SettingsError
 
 MAX_TIME_S, ROUND_LIMIT_S = 600.0, 60.0
@@ -60,7 +61,7 @@ class Settings:
 
     arguments    for pytest, before those that the command line gives
     isolate      whether an environment is made for each side
-    install      what pip installs into it, from the project's root; None: see `laptime.gate.isolate.default`
+    install      what pip installs into it, from the project's root; None: see `laptime.gate.equipment.isolate.default`
     harness      paths, from the project's root, that both sides have from HEAD; None: `benchmarks`, `cassettes`, what
                  of pytest's `testpaths` is named like tests, every conftest.py, the settings files, the files in
                  which the benchmarks are, and the directories called tests, bench or perf that those lie in
@@ -168,12 +169,6 @@ def share(value: object) -> float:
     if not 0 <= found < 1:
         raise ValueError(f'{value!r}: expected a share, as in "5%" or 0.05')
     return found
-
-
-def is_inside(name: str) -> bool:
-    """Whether a path names something below the directory that it is meant from: BASE's is removed there."""
-    parts = PurePosixPath(name).parts
-    return bool(parts) and not name.startswith("/") and ".." not in parts
 
 
 def _rules(place: str, found: Mapping[str, Any], default: Rules) -> Rules:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from laptime import git
-from laptime.gate import trees
 from laptime.gate._errors import GateError
+from laptime.gate.sides import trees
 
 _PATTERN_SIGNS = "*?["
 """No tag has one in its name."""

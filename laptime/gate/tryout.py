@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from laptime import git
-from laptime.gate import proof, trees, verdicts
 from laptime.gate._errors import GateError
-from laptime.gate.arena import Arena, Wanted
 from laptime.gate.blocks import Blocks, Tried
-from laptime.gate.cpus import Cpus
-from laptime.gate.environment import lacks
-from laptime.gate.equip import Equipment
-from laptime.gate.pair import Collected
+from laptime.gate.decision import verdicts
+from laptime.gate.decision.rounds import Outcome
+from laptime.gate.decision.trial import BROKEN, NEW
+from laptime.gate.decision.verdicts import Trouble
+from laptime.gate.equipment.equip import Equipment
 from laptime.gate.request import Listener
-from laptime.gate.rounds import Outcome
 from laptime.gate.selection import Selection, select
-from laptime.gate.side import BASE, HEAD
-from laptime.gate.trees import Place, Revision
-from laptime.gate.trial import BROKEN, NEW
-from laptime.gate.verdicts import Trouble
+from laptime.gate.sides import proof, trees
+from laptime.gate.sides.arena import Arena, Wanted
+from laptime.gate.sides.cpus import Cpus
+from laptime.gate.sides.environment import lacks
+from laptime.gate.sides.pair import Collected
+from laptime.gate.sides.side import BASE, HEAD
+from laptime.gate.sides.trees import Place, Revision
 
 
 class Tryout:

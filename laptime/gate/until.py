@@ -10,7 +10,7 @@ from pathlib import Path
 from laptime import git
 from laptime.gate._errors import GateError
 from laptime.gate.accept import Accept
-from laptime.gate.trees import Revision
+from laptime.gate.sides.trees import Revision
 
 _VERSION = re.compile(r"(?!.*\.(?:\.|$))(?:[A-Za-z][\w.]*[-_/@])*(?:[vV]\d|\d+\.\d)[\w.+-]*")
 """What a tag that is yet to come looks like: ``v2``, ``2.0``, ``release-3.1rc1``; a hash does not."""

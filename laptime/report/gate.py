@@ -9,8 +9,8 @@ from math import log
 from rich.table import Table
 from rich.text import Text
 
-from laptime.gate.noise import Noise
-from laptime.gate.trial import (
+from laptime.gate.decision.noise import Noise
+from laptime.gate.decision.trial import (
     ACCEPTED,
     BROKEN,
     CERTAIN,
@@ -23,7 +23,7 @@ from laptime.gate.trial import (
     UNRESOLVED,
     Finding,
 )
-from laptime.gate.verdicts import Cost, Report, Row, last_line
+from laptime.gate.decision.verdicts import Cost, Report, Row, last_line
 from laptime.report.comparison import size
 from laptime.report.console import plain, printed
 from laptime.report.race import duration

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from laptime.gate.noise import Noise
-from laptime.gate.verdicts import CANNOT, PASS, Cost, Row
+from laptime.gate.decision.noise import Noise
+from laptime.gate.decision.verdicts import CANNOT, PASS, Cost, Row
 from laptime.report.gate_words import Told
 
 VERSION = 1

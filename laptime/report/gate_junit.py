@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from laptime.gate.trial import UNRESOLVED
-from laptime.gate.verdicts import CANNOT, Row
+from laptime.gate.decision.trial import UNRESOLVED
+from laptime.gate.decision.verdicts import CANNOT, Row
 from laptime.report.console import plain
 from laptime.report.gate import details
 from laptime.report.gate_words import Told, groups, line, notes, outcome

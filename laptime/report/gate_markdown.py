@@ -6,9 +6,9 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from laptime.gate.noise import Noise
-from laptime.gate.trial import UNCHANGED, UNRESOLVED
-from laptime.gate.verdicts import CANNOT, FAIL, PASS, Row
+from laptime.gate.decision.noise import Noise
+from laptime.gate.decision.trial import UNCHANGED, UNRESOLVED
+from laptime.gate.decision.verdicts import CANNOT, FAIL, PASS, Row
 from laptime.report.console import escaped, plain
 from laptime.report.gate import between, clock, details, labels, percent, remark, would_find
 from laptime.report.gate_words import MARKS, Told, groups, notes, outcome

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from laptime.gate.trial import (
+from laptime.gate.decision.trial import (
     ACCEPTED,
     BROKEN,
     FAILING,
@@ -19,7 +19,7 @@ from laptime.gate.trial import (
     UNRESOLVED,
     VERDICTS,
 )
-from laptime.gate.verdicts import CANNOT, FAIL, Report, Row
+from laptime.gate.decision.verdicts import CANNOT, FAIL, Report, Row
 from laptime.history import scrub
 from laptime.report.gate import between, percent, refusals, remark, would_find
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from laptime.gate.trial import UNRESOLVED
-from laptime.gate.verdicts import CANNOT
+from laptime.gate.decision.trial import UNRESOLVED
+from laptime.gate.decision.verdicts import CANNOT
 from laptime.report.console import plain
 from laptime.report.gate import labels
 from laptime.report.gate_words import Told, groups, line, outcome

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from laptime.gate.channel import Assignment, Channel, Closed
+from laptime.gate.sides.channel import Assignment, Channel, Closed
 from laptime.lap import IdleMeter, IdleSampler, Instruments
 from laptime.measure import descendants
 from laptime.memory import MemorySampler

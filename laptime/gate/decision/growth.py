@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import exp, log, log1p
 from statistics import median
 
-from laptime.gate.rounds import Turn
+from laptime.gate.decision.rounds import Turn
 from laptime.stats import signed_rank
 
 _PARTS = 3

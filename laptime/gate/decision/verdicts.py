@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from laptime.gate.rounds import Measured, Outcome, Pace
-from laptime.gate.trial import (
+from laptime.gate.decision.rounds import Measured, Outcome, Pace
+from laptime.gate.decision.trial import (
     ACCEPTED,
     BROKEN,
     CPU,

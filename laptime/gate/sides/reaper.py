@@ -1,8 +1,8 @@
 """Ends what a gate leaves when it is killed: its processes, and its directory outside the repository.
 
-Run as ``python -m laptime.gate.reaper DIRECTORY``: it reads ``+GROUP`` and ``-GROUP`` lines from its standard input,
-which ends when the gate does, however it does. Then the process groups that are left are killed (a stopped one too,
-which would never notice by itself), and the directory is removed.
+Run as ``python -m laptime.gate.sides.reaper DIRECTORY``: it reads ``+GROUP`` and ``-GROUP`` lines from its standard
+input, which ends when the gate does, however it does. Then the process groups that are left are killed (a stopped one
+too, which would never notice by itself), and the directory is removed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Reaper:
 
     def __init__(self, directory: Path) -> None:
         self._process: subprocess.Popen[bytes] = child.start(
-            (sys.executable, "-m", "laptime.gate.reaper", str(directory))
+            (sys.executable, "-m", "laptime.gate.sides.reaper", str(directory))
         )
 
     def watch(self, group: int) -> None:

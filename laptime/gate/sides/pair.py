@@ -11,9 +11,9 @@ from math import ceil, log
 from statistics import median
 from typing import Any
 
-from laptime.gate.pacing import FEWEST_PAIRS, WARM_UP_PAIRS
-from laptime.gate.rounds import Measured, Outcome, Pace, Turn
-from laptime.gate.side import Side, SideDied, SideHung
+from laptime.gate.decision.pacing import FEWEST_PAIRS, WARM_UP_PAIRS
+from laptime.gate.decision.rounds import Measured, Outcome, Pace, Turn
+from laptime.gate.sides.side import Side, SideDied, SideHung
 
 TARGET_S, LEAST_S = 0.007, 0.005
 """Rounds take so long, where the work is shorter: much shorter ones are noise, longer ones let the machine drift."""

@@ -28,10 +28,11 @@ from zipfile import ZipFile
 from filelock import FileLock, Timeout
 
 from laptime import git
-from laptime.gate import dependencies, probe
 from laptime.gate._errors import GateError
-from laptime.gate.environment import Environment, ask, made
-from laptime.gate.trees import Place
+from laptime.gate.equipment import dependencies
+from laptime.gate.sides import probe
+from laptime.gate.sides.environment import Environment, ask, made
+from laptime.gate.sides.trees import Place
 from laptime.git import Commit, GitError
 
 _VERSION = 1

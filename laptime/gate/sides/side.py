@@ -14,9 +14,9 @@ from typing import Any
 
 from laptime import git
 from laptime.gate import turns
-from laptime.gate.channel import Assignment, Channel, Closed, TimedOut
-from laptime.gate.environment import LOAD, Environment
-from laptime.gate.reaper import Reaper, kill
+from laptime.gate.sides.channel import Assignment, Channel, Closed, TimedOut
+from laptime.gate.sides.environment import LOAD, Environment
+from laptime.gate.sides.reaper import Reaper, kill
 
 BASE, HEAD = "BASE", "HEAD"
 _START = f"{LOAD}sys.path[:] = filter(None, sys.path)\nfrom laptime.plugin.lockstep.side import main\nmain(sys.argv[1])"

@@ -19,7 +19,6 @@ from pathlib import Path, PurePosixPath
 
 from laptime import git
 from laptime.gate._errors import GateError
-from laptime.gate.settings import is_inside
 from laptime.git import Commit, GitError
 
 SETTINGS_FILES = ("pyproject.toml", "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
@@ -195,6 +194,12 @@ class Trees:
             for path in _contents(self.base)
             if not (self.base / path).is_symlink()
         )
+
+
+def is_inside(name: str) -> bool:
+    """Whether a path names something below the directory that it is meant from: BASE's is removed there."""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and not name.startswith("/") and ".." not in parts
 
 
 def harness_paths(head: Path, base: Path, testpaths: Sequence[str], benchmark_files: Iterable[str]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def found(project: Path) -> dict[str, Any]:
-    """See the fields of `laptime.gate.environment.Environment` and `Details`."""
+    """See the fields of `laptime.gate.sides.environment.Environment` and `Details`."""
     return {
         "python": sys.executable,
         "prefix": sys.prefix,

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from laptime.gate import dependencies
 from laptime.gate._errors import GateError
-from laptime.gate.arena import Arena
-from laptime.gate.environment import Details, Environment, differences, existing
-from laptime.gate.side import BASE, HEAD
-from laptime.gate.trees import Place, Revision
+from laptime.gate.equipment import dependencies
+from laptime.gate.sides.arena import Arena
+from laptime.gate.sides.environment import Details, Environment, differences, existing
+from laptime.gate.sides.side import BASE, HEAD
+from laptime.gate.sides.trees import Place, Revision
 
 Stage = Callable[[str, int, float | None], None]
 
@@ -94,7 +94,7 @@ def _made(
 ) -> dict[str, Environment]:
     import platformdirs
 
-    from laptime.gate.isolate import Isolation
+    from laptime.gate.equipment.isolate import Isolation
 
     cache = platformdirs.user_cache_path("laptime")
     isolation = Isolation(cache, install, where, arena.execute, arena.trees.root)
@@ -109,7 +109,7 @@ def _made(
 
 def _lay_over(arena: Arena) -> None:
     """What was built goes beside its source; of BASE into both of its trees."""
-    from laptime.gate.isolate import overlay
+    from laptime.gate.equipment.isolate import overlay
 
     trees = arena.trees
     for label, tree in ((BASE, trees.own), (BASE, trees.base), (HEAD, trees.head)):

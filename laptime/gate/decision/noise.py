@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil, exp
 from statistics import stdev
 
-from laptime.gate.trial import CONFIRMATION, LOOKS, Finding, Rules, smallest
+from laptime.gate.decision.trial import CONFIRMATION, LOOKS, Finding, Rules, smallest
 
 TIMES_S = (120.0, 300.0, 600.0)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from laptime.gate.trees import Place
+from laptime.gate.sides.trees import Place
 
 
 def roots(where: Place, tree: Path, paths: Iterable[Path]) -> tuple[str, ...]:
     """Directories of a side, to go before all others: the project's root, its ``src``, and what is installed editably.
 
-    `paths`: what the side's Python imports from by itself (`laptime.gate.probe.imported_from`)
+    `paths`: what the side's Python imports from by itself (`laptime.gate.sides.probe.imported_from`)
     """
     project = tree / where.project
     found = [path for path in (project / "src", project) if path.is_dir()]

@@ -16,14 +16,14 @@ from typing import Any, Self
 
 from laptime import git
 from laptime.gate._errors import GateError
-from laptime.gate.channel import Assignment
-from laptime.gate.cpus import Cpus, Pinning, keep_off
-from laptime.gate.environment import current
-from laptime.gate.imports import roots
-from laptime.gate.pair import Pair
-from laptime.gate.reaper import Reaper, kill
-from laptime.gate.side import BASE, HEAD, Side
-from laptime.gate.trees import Place, Trees
+from laptime.gate.sides.channel import Assignment
+from laptime.gate.sides.cpus import Cpus, Pinning, keep_off
+from laptime.gate.sides.environment import current
+from laptime.gate.sides.imports import roots
+from laptime.gate.sides.pair import Pair
+from laptime.gate.sides.reaper import Reaper, kill
+from laptime.gate.sides.side import BASE, HEAD, Side
+from laptime.gate.sides.trees import Place, Trees
 from laptime.replay import ReplayDied, ReplayServer
 
 _TAIL = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from laptime.gate.rounds import Pace
+from laptime.gate.decision.rounds import Pace
 
 FEWEST_PAIRS = 8
 WARM_UP_PAIRS = 2

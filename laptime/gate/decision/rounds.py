@@ -7,7 +7,7 @@ from math import log
 from statistics import median
 from typing import NamedTuple
 
-from laptime.gate.trial import CPU
+from laptime.gate.decision.trial import CPU
 
 _LEAST_S = 0.001
 

@@ -12,12 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
-from laptime.gate import probe
 from laptime.gate._errors import GateError
+from laptime.gate.sides import probe
 from laptime.machine import Value
 
 _LEAST = (3, 11)
-_LAPTIME = Path(__file__).parents[1]
+_LAPTIME = Path(__file__).parents[2]
 LOAD = (
     "import sys, importlib.util as u\n"
     "if sys.version_info < {least!r}: sys.exit('it is Python %d.%d' % sys.version_info[:2])\n"
@@ -125,8 +125,8 @@ def made(found: Mapping[str, Any], products: Path | None = None, *, built: bool 
 
 
 def ask(option: str, python: str, project: Path) -> dict[str, Any]:
-    """What a Python says of itself; see `laptime.gate.probe.found`. Raises `GateError`."""
-    code = f"{LOAD}from laptime.gate.probe import main; main()"
+    """What a Python says of itself; see `laptime.gate.sides.probe.found`. Raises `GateError`."""
+    code = f"{LOAD}from laptime.gate.sides.probe import main; main()"
     try:
         done = subprocess.run(
             (python, "-c", code, str(project)),

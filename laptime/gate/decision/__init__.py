@@ -1,0 +1,1 @@
+"""What is decided from ratios, costs and canaries: pure, no clock, file or process."""
