@@ -16,7 +16,7 @@ from typing import TypeVar
 import psutil
 import pytest
 from history_support import git
-from plugin_support import Ended, run
+from plugin_support import IN_ONE_PROCESS, PLAIN, Ended, run
 
 from laptime.cli import main
 from laptime.git import is_repository
@@ -25,7 +25,7 @@ PASS, FAIL, CANNOT = 0, 1, 2
 GATE = (sys.executable, "-m", "laptime.cli", "gate")
 NO_BLOCKS = "--max-time=0.1s"
 """All is collected and tried once, which takes longer; the time is over before the first block."""
-QUICK = {"PYTEST_ADDOPTS": "-p no:hypothesispytest -p no:anyio", "COLUMNS": "200"}
+QUICK = {"PYTEST_ADDOPTS": " ".join((*PLAIN[2:], *IN_ONE_PROCESS)), "COLUMNS": "200"}
 """Plugins that take half of a side's start are left out; no name is broken into lines."""
 NOBODY = {
     "GIT_CONFIG_GLOBAL": os.devnull,

@@ -176,7 +176,7 @@ def test_all_that_forbids_lockstep_is_said_at_once(repository):
 def test_several_processes_are_refused_wherever_they_are_asked_for(repository, where):
     """One round at a time is measured."""
     pytest.importorskip("xdist")
-    env = {"PYTEST_ADDOPTS": "-n2 --dist=loadfile"} if where == "environment" else {}
+    env = {"PYTEST_ADDOPTS": "-n2 --dist=loadfile" if where == "environment" else ""}
     words = ("--", "-n", "2") if where == "arguments" else ()
     assert "in several processes: leave -n out, or add `-- -n 0`" in refused(repository, "main", *words, env=env)
 
