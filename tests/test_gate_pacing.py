@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.budgets.gate_crowd_simulation import Crowd, run
 from laptime.gate.decision import growth
 from laptime.gate.decision.pacing import FEWEST_PAIRS, Costs, shortened
 from laptime.gate.decision.rounds import Pace, Turn
@@ -93,3 +94,19 @@ def test_growth_is_said_where_blocks_agree_that_it_is_more_than_5_percent(base, 
         assert found is None
     else:
         assert said in found
+
+
+# more benchmarks than there is time for: the judge itself, with a made clock and made blocks
+
+
+@pytest.mark.parametrize("slowed", [60, 200])
+def test_where_more_became_slower_than_can_be_confirmed_in_time_it_still_fails(slowed):
+    """Those that are slowest are confirmed; none of the others is named, and it ends in time."""
+    told = [run((2, number), Crowd(slowed, 0.10)) for number in range(3)]
+    assert all(one.found for one in told)
+    assert not any(one.wrong for one in told)
+    assert max(one.seconds for one in told) <= 600
+    soon = [run((2, number), Crowd(slowed, 0.06), max_time_s=400) for number in range(3)]
+    assert all(one.found for one in soon)
+    assert max(one.found for one in soon) < slowed
+    assert max(one.seconds for one in soon) <= 400

@@ -243,6 +243,22 @@ def test_the_first_look_nominates_the_slowest_alone() -> None:
     assert run.trial.stopped == "a regression was certain"
 
 
+def test_where_there_is_no_time_to_confirm_all_some_are_and_the_others_are_left_open() -> None:
+    """What exceeds by most what it may: one that is certain fails, where none of many would be certain in time."""
+    gives = {"a": same(0.2), "b": same(0.3), "c": same(0.25)}
+    run = play(gives, to_the_end=True, b=Rules(accepted=0.25))
+    run.until(lambda: run.trial.confirming)
+    assert run.trial.suspected() == ["c", "a", "b"]
+    run.trial.narrow(["c"], "there was time to confirm 1 of 3")
+    assert run.trial.wanted() == ("c",)
+    run.until(lambda: not run.trial.confirming)
+    run.trial.stop("there was no time left")
+    found = {one.benchmark: (one.verdict, one.note) for one in run.trial.findings() if one.metric == WALL}
+    assert found["c"] == (REGRESSED, None)
+    open_still = (UNRESOLVED, "suspected, and not confirmed: there was time to confirm 1 of 3")
+    assert [found["a"], found["b"]] == [open_still, open_still]
+
+
 def test_the_first_look_nominates_all_where_all_are_to_be_judged() -> None:
     """Their blocks are needed in any case."""
     run = play({"a": same(0.2), "b": same(0.3), "c": same()}, to_the_end=True)
@@ -429,13 +445,14 @@ def test_what_may_be_slower_by_more_than_is_accepted_is_accepted() -> None:
 
 
 def test_what_is_accepted_hides_no_other_regression() -> None:
-    """Not even where it is the slowest, which the first look nominates alone."""
+    """Not even where it is the slowest: the first look nominates what exceeds by most what it may."""
     run = play({"a": same(0.3), "b": same(0.2), "c": same(0.05)}, to_the_end=True, a=Rules(accepted=0.4))
     run.to_the_end()
     assert {name: word for (name, _), word in run.words().items()} == {"a": ACCEPTED, "b": REGRESSED, "c": REGRESSED}
     soon = play({"a": same(0.3), "b": same(0.2)}, a=Rules(accepted=0.4))
     soon.to_the_end()
-    assert {name: word for (name, _), word in soon.words().items()} == {"a": ACCEPTED, "b": REGRESSED}
+    assert {name: word for (name, _), word in soon.words().items()} == {"a": UNRESOLVED, "b": REGRESSED}
+    assert soon.count == {"a": FIRST, "b": FIRST + CONFIRMATION}
 
 
 def test_each_metric_is_accepted_or_not_by_itself() -> None:

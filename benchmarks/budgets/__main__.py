@@ -11,6 +11,7 @@ from benchmarks.budgets import (
     costs,
     fidelity,
     gate,
+    gate_crowd_simulation,
     gate_projects,
     gate_simulation,
     history,
@@ -34,6 +35,7 @@ SCRIPTS = {
     "gate-crowd": ("The gate: 200 benchmarks in 10 minutes", gate_projects.crowd),
     "gate-others": ("pytest-benchmark's own gate", gate.others),
     "gate-simulation": ("The gate, simulated", gate_simulation.figures),
+    "gate-crowd-simulation": ("The gate: 200 benchmarks, simulated", gate_crowd_simulation.figures),
     "changes": ("Change points: false and found", changes.figures),
 }
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 from laptime import machine
-from laptime.gate.blocks import Blocks
 from laptime.gate.decision import growth, verdicts
-from laptime.gate.decision.rounds import Outcome
+from laptime.gate.decision.rounds import Outcome, Pace
 from laptime.gate.decision.trial import CONFIRMATION, CPU, METRICS, Look, Trial
 from laptime.gate.decision.verdicts import Cost
 from laptime.gate.request import Listener, Plan
@@ -23,12 +22,36 @@ _OPEN = 3
 _IN_TICKS = "workers of a fork server ended in it, whose CPU time is known to 10 ms only"
 
 
+class Measuring(Protocol):
+    """What runs blocks, and knows how long they take: `laptime.gate.blocks.Blocks`, or what stands in for it."""
+
+    paces: dict[str, Pace]
+    multicore: set[str]
+
+    def run(self, names: Sequence[str], *, share: float, memory: bool) -> dict[str, Outcome]:
+        """A block of each kind; what is void is left out."""
+
+    def seconds(self, names: Sequence[str], share: float = 1.0) -> float:
+        """How long it takes."""
+
+    def share(self, names: Sequence[str], blocks: int, available_s: float) -> float:
+        """How much of each benchmark's rounds so many blocks in that time allow."""
+
+
 class Judge:
     """Has blocks run, and keeps what is to be said of them beside the verdicts."""
 
-    def __init__(self, blocks: Blocks, settle: Callable[[str, Outcome], bool], since: float, max_time_s: float) -> None:
-        """Measuring began at `since` (monotonic clock). `settle`: note an outcome, and whether it can be judged."""
+    def __init__(
+        self,
+        blocks: Measuring,
+        settle: Callable[[str, Outcome], bool],
+        since: float,
+        max_time_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Measuring began at `since` by the `clock`. `settle`: note an outcome, and whether it can be judged."""
         self._blocks = blocks
+        self._clock = clock
         self._settle = settle
         self._since = since
         self._max_time_s = max_time_s
@@ -36,18 +59,20 @@ class Judge:
         self._costs: dict[str, list[tuple[Cost, Cost]]] = {}
         self._grown: dict[str, list[tuple[float, float]]] = {}
         self._stolen_s = machine.stolen_s()
-        self.first_block_at = time.monotonic() - since
+        self.first_block_at = self._clock() - since
         """Seconds after measuring began."""
 
     def run(self, trial: Trial, listener: Listener) -> None:
         """Until it is decided, or the time is over. Raises `GateError` where the machine is not fit."""
         announced: object = None
         while names := trial.wanted():
+            if trial.confirming and trial.left() == CONFIRMATION and self._narrow(trial):
+                continue
             share = self._share(trial, names)
             if (trial.confirming, trial.look) != announced:
                 announced = (trial.confirming, trial.look)
                 self._announce(trial, names, share, listener)
-            if time.monotonic() + self._reserve(trial, names, share) > self._deadline:
+            if self._clock() + self._reserve(trial, names, share) > self._deadline:
                 if trial.confirming:
                     trial.stop("there was no time left")
                 else:
@@ -58,9 +83,23 @@ class Judge:
             self._add(trial, names, share=share, memory=memory)
             listener.step()
 
+    def _narrow(self, trial: Trial) -> bool:
+        """Whether there is no time to confirm all that is suspected: then those are that exceed by most what they may.
+
+        One that is certain fails, where none of many would be certain in time.
+        """
+        suspected = trial.suspected()
+        left_s = self._deadline - self._clock()
+        fitting = len(suspected)
+        while fitting > 1 and CONFIRMATION * self._blocks.seconds(suspected[:fitting], share=0.0) * _SPARE > left_s:
+            fitting -= 1
+        if fitting < len(suspected):
+            trial.narrow(suspected[:fitting], f"there was time to confirm {fitting} of {len(suspected)}")
+        return fitting < len(suspected)
+
     def _share(self, trial: Trial, names: Sequence[str]) -> float:
         """How much of each benchmark's rounds there is time for."""
-        left_s = (self._deadline - time.monotonic()) / _SPARE
+        left_s = (self._deadline - self._clock()) / _SPARE
         if trial.confirming:
             return self._blocks.share(names, trial.left(), left_s)
         left_s -= self._confirmation_s(names)
@@ -153,5 +192,5 @@ class Judge:
         now_s = machine.stolen_s()
         if self._stolen_s is None or now_s is None:
             return []
-        blocks_s = time.monotonic() - self._since - self.first_block_at
+        blocks_s = self._clock() - self._since - self.first_block_at
         return stolen(now_s - self._stolen_s, of_s=blocks_s * (os.cpu_count() or 1))

@@ -15,7 +15,7 @@ of its margin there: that it is slower than the margin is shown by the same test
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import exp, log1p
 from statistics import stdev
@@ -148,7 +148,7 @@ class Trial:
         self._convicted: set[Hypothesis] = set()
         self._excused: set[Hypothesis] = set()
         self._unjudged: dict[tuple[str, str], str] = {}
-        self._left_open: tuple[Hypothesis, ...] = ()
+        self._left_open: dict[Hypothesis, str | None] = {}
         self._looked = False
         self.crowded = False
         """Whether there are more benchmarks than there is time for: then what its 95 % interval clears is let go at
@@ -219,6 +219,19 @@ class Trial:
                     continue
                 lists.setdefault(metric, []).append(value)
 
+    def suspected(self) -> list[str]:
+        """The benchmarks that are being confirmed, those first that exceed by most what they may."""
+        return self._slowest(self.confirming)
+
+    def narrow(self, names: Collection[str], why: str) -> None:
+        """Of the benchmarks that are being confirmed, confirm these alone; the others are left open.
+
+        To be called before the first block of a confirmation: which they are may not depend on what it finds.
+        """
+        if self._stage:
+            self._left_open |= {one: why for one in self._stage.nominees if one.benchmark not in names}
+            self._stage.nominees = tuple(one for one in self._stage.nominees if one.benchmark in names)
+
     def drop(self, name: str) -> None:
         """Judge a benchmark no more, because it is broken."""
         self._rules.pop(name, None)
@@ -253,7 +266,7 @@ class Trial:
         if self._stage:
             nominees = self._stage.nominees
             self._confirm(self._stage)
-            self._left_open += tuple(one for one in nominees if one not in self._convicted)
+            self._left_open |= {one: why for one in nominees if one not in self._convicted}
         self.stopped = why
 
     # looks and confirmations
@@ -269,20 +282,21 @@ class Trial:
         self._looked = self._looked or bool(names)
         nominees = [one for name in names for one in self._suspects(name, look) if one not in self._convicted]
         if look.most is not None and not self._to_the_end:
-            nominees = self._slowest(nominees, look.most)
+            slowest = self._slowest(nominees)[: look.most]
+            nominees = [one for one in nominees if one.benchmark in slowest]
         if nominees:
             self._stage = _Stage(look, tuple(nominees))
             return
         self._next_look()
 
-    def _slowest(self, nominees: Sequence[Hypothesis], most: int) -> list[Hypothesis]:
-        """All of the nominees that are of so many benchmarks at most."""
-        effects: dict[str, float] = {}
+    def _slowest(self, nominees: Sequence[Hypothesis]) -> list[str]:
+        """Their benchmarks, those first that exceed by most what they may."""
+        excess: dict[str, float] = {}
         for one in nominees:
-            effect = signed_rank.centre(self._screened[one.benchmark][one.metric])
-            effects[one.benchmark] = max(effect, effects.get(one.benchmark, effect))
-        kept = sorted(effects, key=lambda name: -effects[name])[:most]
-        return [one for one in nominees if one.benchmark in kept]
+            bound = log1p(self._rules[one.benchmark].bound())
+            found = signed_rank.centre(self._screened[one.benchmark][one.metric]) - bound
+            excess[one.benchmark] = max(found, excess.get(one.benchmark, found))
+        return sorted(excess, key=lambda name: -excess[name])
 
     def _suspects(self, name: str, look: Look) -> Iterable[Hypothesis]:
         margin = log1p(self._rules[name].margin)
@@ -307,7 +321,7 @@ class Trial:
             key = (one.benchmark, one.metric)
             fresh = self._fresh(stage, one)
             if not fresh:
-                self._left_open += (one,)
+                self._left_open[one] = None
                 continue
             self._confirmed[key] = fresh
             self._all_confirmed.setdefault(key, []).extend(fresh)
@@ -403,8 +417,9 @@ class Trial:
             return ACCEPTED if slower in self._excused else REGRESSED, None
         if Hypothesis(name, metric, slower=False) in self._convicted:
             return IMPROVED, None
-        if any(one[:2] == (name, metric) for one in self._left_open):
-            return UNRESOLVED, f"suspected, and not confirmed: {self.stopped or 'the run ended'}"
+        for one, why in self._left_open.items():
+            if one[:2] == (name, metric):
+                return UNRESOLVED, f"suspected, and not confirmed: {why or self.stopped or 'the run ended'}"
         if self._within(name, judged, _CONFIDENCE):
             return UNCHANGED, None
         if name not in self._active:
