@@ -25,6 +25,7 @@ _LOCAL = re.compile(
 )
 """What says where the repository is, as git tells its hooks: of ``git rev-parse --local-env-vars`` all but settings."""
 _HASH = re.compile(r"[0-9a-f]{40,64}")
+_DISTANCE = re.compile(r"-\d+-g[0-9a-f]+$")
 
 
 class GitError(RuntimeError):
@@ -103,9 +104,20 @@ def describe(directory: Path, commit_id: str, pattern: str, without: Iterable[st
     """The newest tag that fits a pattern and that a commit contains, as `git describe` chooses it; None if none."""
     excluded = (f"--exclude={name}" for name in without)
     try:
-        return _git(directory, "describe", "--tags", "--abbrev=0", f"--match={pattern}", *excluded, commit_id)
+        found = _git(directory, "describe", "--tags", "--abbrev=0", f"--match={pattern}", *excluded, commit_id)
     except GitError:
         return None
+    return _renamed(directory, found)
+
+
+def _renamed(directory: Path, described: str) -> str:
+    """The tag that `git describe` means: one that was renamed (`git tag NEW OLD`) it calls OLD, with a distance."""
+    listed = _git(directory, "for-each-ref", "--format=%(refname:strip=2) %(tag)", "refs/tags").split("\n")
+    firsts = {name: first for name, _, first in (line.partition(" ") for line in listed)}
+    if described in firsts:
+        return described
+    first = _DISTANCE.sub("", described)
+    return next((name for name, one in firsts.items() if one == first), described)
 
 
 def toplevel(directory: Path) -> Path:

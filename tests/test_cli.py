@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import pty
+import shlex
 import signal
 import socket
 import subprocess
@@ -154,6 +155,27 @@ def test_the_shipped_cassettes_are_good() -> None:
     ran = run("check", *sorted(SHIPPED.glob("*.yaml")))
     assert (0, "") == (ran.returncode, ran.stderr)
     assert len(list(SHIPPED.glob("*.yaml"))) == ran.stdout.count(" timed passes from a ")
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), ("2>&-", 2), (">&-", 2)])
+def test_a_stream_that_is_closed_is_no_error(good: Path, bad: Path, closed: str, code: int) -> None:
+    """As some who start programs have it: what was to be said is lost, and nothing else."""
+    command = shlex.join([*LAPTIME, "check", str(bad if code else good)])
+    ran = subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, timeout=HANG_LIMIT_S, check=False)
+    assert code == ran.returncode, ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_reader_that_left_makes_no_pass_of_a_failure(good: Path, bad: Path) -> None:
+    """What failed is known, though nobody reads of it."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        for streams in ({"stdout": writing}, {"stdout": writing, "stderr": writing}):
+            words = [*LAPTIME, "check", str(good), str(bad)]
+            assert 2 == subprocess.run(words, **streams, timeout=HANG_LIMIT_S, check=False).returncode
+    finally:
+        os.close(writing)
 
 
 def test_a_reader_that_left_is_no_error(good: Path) -> None:

@@ -7,12 +7,12 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from math import inf, nan
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Any, Self, TextIO
 from xml.etree import ElementTree
 
 import jsonschema
@@ -68,6 +68,7 @@ ODD = [
         *("%25,:", "::error::x", "\u202e", "</details>", "*_~", "\\", '"', "'", "ü😀", "", "$x$"),
     )
 ]
+NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
 LONE = re.compile("[\ud800-\udfff]")
 
 
@@ -652,6 +653,37 @@ def test_an_output_that_can_not_be_written_is_refused_before_anything_is_measure
     assert not list(root.rglob("gate.*"))
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--output=gate.yaml", "--output=gate.json"),
+        ("--output=gate.json", "--output=absent/gate.md"),
+        ("--max-time=soon", "--output=gate.json"),
+        ("--output=gate.json", "--no-such-option"),
+        ("--self-test", "--format=junit", "--output", "gate.json"),
+    ],
+)
+def test_what_is_refused_leaves_no_earlier_output_either(tmp_path: Path, words: Sequence[str]) -> None:
+    """Who reads nothing but the file would take it for this gate's."""
+    (tmp_path / "gate.json").write_text(gate_json.report(_told(EVERY[5:])))
+    with redirect_stderr(io.StringIO()) as err, chdir(tmp_path):
+        try:
+            code: int | str | None = main(["gate", *words])
+        except SystemExit as error:  # as argparse ends
+            code = error.code
+    assert CANNOT == code
+    assert "gate.json:" not in err.getvalue()
+    assert not (tmp_path / "gate.json").exists()
+
+
+def test_help_touches_no_output(tmp_path: Path) -> None:
+    """It is no gate."""
+    (tmp_path / "gate.json").write_text("of an earlier gate")
+    with pytest.raises(SystemExit), redirect_stdout(io.StringIO()), chdir(tmp_path):
+        main(["gate", "--output=gate.json", "--help"])
+    assert "of an earlier gate" == (tmp_path / "gate.json").read_text()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_output_in_a_directory_that_is_closed_is_refused(repository: Path, tmp_path: Path) -> None:
     """It is named, before anything is measured."""
@@ -700,12 +732,26 @@ def test_the_exit_code_and_the_outputs_say_the_same(
 ) -> None:
     """Under `--strict` too; the command to do it again has all that was chosen."""
     _made_up(monkeypatch, _told(EVERY[4:]).report)
-    words = ["main", "v1", "-k", "a and b", f"--output={tmp_path / 'gate.md'}", *(["--strict"] if strict else [])]
+    words = ["main", "v1", "-k", "a and b", *(["--strict"] if strict else [])]
+    words += [f"--output={tmp_path / name}" for name in ("gate.md", "gate.txt")]
     code, out, _ = _run(tmp_path, *words, "--format=json", "--", "-x")
     assert code == _read(out)["exit_code"] == (FAIL if strict else PASS)
     text = (tmp_path / "gate.md").read_text()
     assert ("failed: 1 unresolved" if strict else "passed: no regression found, 1 unresolved") in text
     assert "\nlaptime gate main v1 -- -k 'a and b' -x\n" in text
+    assert ("FAILED: 1 unresolved\n" in (tmp_path / "gate.txt").read_text()) == strict
+
+
+def test_the_commands_judge_as_this_gate_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its margin, limits and CPUs; without them, what was within a wide margin would be a regression."""
+    _made_up(monkeypatch, _told().report)
+    given = ["--margin=2.5%", "--limit", "0.07", "--round-limit=1.5m", "--pin", "0,1", "--strict"]
+    _, out, _ = _run(tmp_path, "main", *given, "--format=markdown")
+    asked = "laptime gate --margin=2.5% --limit=7% --round-limit=90s --pin=0,1 main"
+    assert f"\n{asked}\n" in out
+    assert f"\n$ {asked} -- {FILE}::test_broken\n" in out
+    _, again, _ = _run(tmp_path, *shlex.split(asked)[2:], "--format=markdown")
+    assert f"\n{asked}\n" in again
 
 
 def test_an_output_that_can_not_be_written_in_the_end_is_no_pass(
@@ -727,6 +773,64 @@ def test_an_output_that_can_not_be_written_in_the_end_is_no_pass(
         assert "there/gate.md: can't be written: " in err
         assert "1 improved" in out
         _read((tmp_path / "gate.json").read_text())
+
+
+@contextmanager
+def _of_no_use(kind: str) -> Iterator[TextIO]:
+    """A stream that takes nothing: its reader left, or its disk is full."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    if kind == "full":
+        os.dup2(os.open("/dev/full", os.O_WRONLY), writing)
+    with open(writing, "w", encoding="utf-8") as stream:  # noqa: PTH123 (a descriptor)
+        yield stream
+
+
+of_no_use = pytest.mark.parametrize("kind", ["left", pytest.param("full", marks=NEEDS_FULL)])
+
+
+@of_no_use
+@pytest.mark.parametrize(("rows", "expected"), [(EVERY, FAIL), (EVERY[5:], PASS)])
+def test_a_verdict_does_not_depend_on_who_reads_how_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, rows: Sequence[Row], expected: int
+) -> None:
+    """What is said on standard error is lost, and nothing else: `laptime gate main 2> >(head -1)`."""
+
+    class Talking(_Gate):
+        def __init__(self, _: object, listener: Any) -> None:
+            listener.stage("screening", 1, None)
+            listener.say("a note")
+
+    monkeypatch.setattr("laptime.gate.session.Session", type("", (Talking,), {"found": _told(rows).report}))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    out = io.StringIO()
+    with chdir(tmp_path), redirect_stdout(out), _of_no_use(kind) as stream, redirect_stderr(stream):
+        assert expected == main(["gate", "--no-history", "main", "--output=gate.json"])
+    assert "1 improved" in out.getvalue()
+    assert expected == _read((tmp_path / "gate.json").read_text())["exit_code"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "expected"),
+    [
+        ("left", EVERY, FAIL),
+        ("left", EVERY[5:], PASS),
+        pytest.param("full", EVERY, FAIL, marks=NEEDS_FULL),
+        pytest.param("full", EVERY[5:], CANNOT, marks=NEEDS_FULL),
+    ],
+)
+def test_standard_output_that_takes_nothing_makes_no_pass_of_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, rows: Sequence[Row], expected: int
+) -> None:
+    """A reader that left had enough; on a full disk a result is lost, which is said, and the files are written."""
+    _made_up(monkeypatch, _told(rows).report)
+    err = io.StringIO()
+    with chdir(tmp_path), redirect_stderr(err), _of_no_use(kind) as stream, redirect_stdout(stream):
+        assert expected == main(["gate", "--no-history", "main", "--output=gate.json"])
+    assert ("standard output can't be written: [Errno 28] No space left on device" in err.getvalue()) == (
+        kind == "full"
+    )
+    _read((tmp_path / "gate.json").read_text())
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,19 @@ def test_of_a_pattern_the_newest_that_head_contains_is_taken(released):
     assert "v1.0" == chosen(released, "v?.[0]")
 
 
+def test_a_tag_that_was_renamed_is_called_by_its_name(released):
+    """`git describe` calls an annotated one by its first name for ever, even where another has that now."""
+    git(released, "tag", "release-1.1", "v1.1")
+    git(released, "tag", "--delete", "v1.1")
+    assert "release-1.1" == chosen(released, "release*")
+    assert "release-1.1" == chosen(released, "[rv]*")
+    git(released, "tag", "v1.1", "HEAD~5")
+    assert "release-1.1" == chosen(released, "release*")
+    git(released, "tag", "release-1.2")
+    assert "release-1.1" == chosen(released, "release*")
+    assert chosen(released, "release*", "HEAD~3") is None
+
+
 def test_a_tag_of_another_branch_is_not_the_newest(released):
     """HEAD doesn't contain it, though it is younger."""
     git(released, "checkout", "--quiet", "-b", "maintained", "HEAD~4")

@@ -696,6 +696,29 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         assert (0, "") == (process.wait(HANG_LIMIT_S), said)
 
 
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_leaves_makes_no_pass_of_what_is_slower(tmp_path: Path, buffered: str) -> None:
+    """`laptime compare HEAD~1 --fail-on 5% 2>&1 | head -1`: code 1 where the whole table is read."""
+    base, head = repository(tmp_path, 2)
+    store(tmp_path, *five(base), *five(head, 1.5, 10))
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        for words, code in ((["HEAD~1", "--fail-on", "5%"], 1), (["HEAD~1", "--fail-on", "60%"], 0)):
+            ran = subprocess.run(
+                [*LAPTIME, "compare", *words],
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONUNBUFFERED": buffered},
+                stdout=writing,
+                stderr=writing,
+                timeout=HANG_LIMIT_S,
+                check=False,
+            )
+            assert code == ran.returncode
+    finally:
+        os.close(writing)
+
+
 def test_ctrl_c_ends_a_command_with_a_word(laptime: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Code 2."""
 

@@ -55,6 +55,15 @@ def test_a_password_is_never_shown(password, scheme, rest):
     assert [] == leaks(said(f"{scheme}://user:{password}@{rest}"), password)
 
 
+def test_a_kind_of_history_that_is_none_is_named(tmp_path):
+    """With what is expected, in the form in which all messages are shown; the password is left out."""
+    with pytest.raises(HistoryError) as caught:
+        parse("mysql://me:s3cret@db.test/base", tmp_path)
+    told = scrub(str(caught.value))
+    assert told.startswith("no such kind of history: expected a file, sqlite:///FILE or postgresql+psycopg://USER@HOST")
+    assert told.endswith(", not mysql://me:***@db.test/base")
+
+
 @pytest.mark.parametrize("password", PASSWORDS)
 @pytest.mark.parametrize("option", ["password", "sslpassword", "PASSWORD"])
 @pytest.mark.parametrize("more", ["", "&host=/run/pg", "&port=port"])

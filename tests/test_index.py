@@ -560,7 +560,10 @@ def test_the_chain_ends_at_the_revision_and_gates_begin_when_it_is_asked(laptime
         (("test_deliver", "--rev", "HEAD~12"), "among the first parents of HEAD~12, 12 of other commits than"),
         (("test_deliver", "--rev", "nobody"), "--rev nobody: no commit"),
         (("test_deliver", "--metric", "memory"), "--metric memory: gates judge wall and cpu"),
-        (("test_deliver", "--since", "1h"), "Gate each merge"),
+        (
+            ("test_deliver", "--since", "2026-11-20T10:00Z"),
+            "parents of HEAD, since 2026-11-20 10:00 (UTC). Gate each merge",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,6 +12,7 @@ from itertools import chain
 from typing import NoReturn
 
 from laptime.cli._codes import ABORT, CANNOT, OK, SKIP
+from laptime.cli._terminal import lead_nowhere, open_closed, say
 from laptime.history import scrub
 
 _COMMANDS = {
@@ -23,6 +24,8 @@ _COMMANDS = {
     "trend": ("trend", "changes"),
 }
 """Module of this package -> its commands, as `laptime --help` lists them."""
+_BISECT = re.compile("--bi(s(e(ct?)?)?)?")
+"""As argparse takes it: any beginning that no other option has."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,34 +33,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With ``--bisect``, 125 and 128 stand for 2: `git bisect run` would take that for a bad commit.
     """
+    open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name, or a µ, that the terminal's encoding lacks
     ours, theirs = _parted(sys.argv[1:] if arguments is None else arguments)
-    bisects = "--bisect" in ours
+    bisects = any(_BISECT.fullmatch(word) for word in ours)
     parser = _parser(ours)
     try:
         options = parser.parse_args(ours)
     except SystemExit as error:
+        if error.code and ours[:1] == ["gate"]:
+            import_module("laptime.cli._outputs").remove(ours[1:])
         if bisects and error.code:  # what is asked for is wrong at every commit
             raise SystemExit(ABORT) from None
         raise
     if theirs and not getattr(options, "takes_pytest", False):
         options = parser.parse_args(arguments)
     options.pytest = theirs
+    cannot = SKIP if bisects else CANNOT
+    code = cannot if getattr(options, "decides", False) else OK
     try:
-        code: int = options.command(options)
+        code = options.command(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # the reader left (`| head`): not our error, and no traceback
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        # the reader left (`| head`): not our error, and no traceback; nor is it a pass of what was not known by then
+        lead_nowhere(sys.stdout)
     except KeyboardInterrupt:
-        print("laptime: interrupted", file=sys.stderr)
+        say("laptime: interrupted")
         return ABORT if bisects else CANNOT
     except _foreseen() as error:
-        print(f"laptime: {scrub(str(error))}", file=sys.stderr)
-        return SKIP if bisects else CANNOT
+        say(f"laptime: {scrub(str(error))}")
+        return cannot
     return code
 
 

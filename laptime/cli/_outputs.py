@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from laptime import files, git
-from laptime.cli import _foreseen
+from laptime.cli import _foreseen, _terminal
 from laptime.cli._store import say
-from laptime.cli._terminal import WIDTH, color, width
+from laptime.cli._terminal import WIDTH, color, lead_nowhere, show, width
 from laptime.gate import GateError
 from laptime.history import scrub
 
@@ -77,22 +77,11 @@ class Outputs:
     @classmethod
     def of(cls, options: argparse.Namespace) -> Self:
         """What is asked for. Raises `GateError` where it can't be written; what was written earlier is removed."""
-        found: dict[Path, str] = {}
-        for given in options.output:
-            path, form = _checked(given)
-            if path in found:
-                raise GateError(f"--output {given}: it is named twice: each output needs a file of its own")
-            found[path] = form
+        found, wrong = _removed(options.output)
+        if wrong:
+            raise wrong[0]
         if options.self_test and JUNIT in (options.format, *found.values()):
             raise GateError("--self-test: it has no JUnit form: nothing is judged. Choose another --format or suffix")
-        for path in found:
-            # what can't be written is known before all is measured; what is left of an earlier gate is neither taken
-            # for this one's, should it be killed, nor part of HEAD where that is the working tree
-            try:
-                files.write_whole(path, "")
-                path.unlink()
-            except OSError as error:
-                raise GateError(f"--output {path}: can't be written: {error.strerror}; name another place") from error
         against = options.against is not None  # then what stands in BASE's place is HEAD
         base, head = (options.against, options.base) if against else (options.base, options.head)
         return cls(options.format, found, base, head)
@@ -114,7 +103,7 @@ class Outputs:
         from laptime.report import gate, gate_json, gate_junit, gate_markdown, github
 
         def table(width: int, *, color: bool) -> str:
-            return gate.terminal(told.report, told.alone, width=width, color=color)
+            return gate.terminal(told.report, told.alone, strict=told.strict, width=width, color=color)
 
         return self._write(
             _Content(
@@ -202,12 +191,45 @@ class Outputs:
                 say(f"{path}: can't be written: {error}")
                 complete = False
         try:
-            print(content.terminal() if self.form == TABLE else content.forms[self.form](), end="", flush=True)
-        except BrokenPipeError:  # the reader left: the verdict is none the better for it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            show(content.terminal() if self.form == TABLE else content.forms[self.form]())
+        except OSError as error:
+            lead_nowhere(sys.stdout)
+            say(f"standard output can't be written: {error}")
+            complete = False
         if os.environ.get("GITHUB_ACTIONS") == "true":
             _to_github(content)
         return complete
+
+
+def remove(words: Sequence[str]) -> None:
+    """What earlier gates wrote where this one was to write, whose words can't be read."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--output", type=Path, action="append", default=[])
+    with suppress(argparse.ArgumentError):
+        _removed(parser.parse_known_args(words)[0].output)
+
+
+def _removed(asked: Iterable[Path]) -> tuple[dict[Path, str], list[GateError]]:
+    """Each file and its form, without what it held, and what is wrong with those that can't be written.
+
+    So that is known before all is measured; and what is left of an earlier gate is neither taken for this one's, should
+    it be refused or killed, nor part of HEAD where that is the working tree.
+    """
+    found: dict[Path, str] = {}
+    wrong = []
+    for given in asked:
+        try:
+            path, form = _checked(given)
+            if path in found:
+                raise GateError(f"--output {given}: it is named twice: each output needs a file of its own")
+            files.write_whole(path, "")
+            path.unlink()
+            found[path] = form
+        except GateError as error:
+            wrong.append(error)
+        except OSError as error:
+            wrong.append(GateError(f"--output {given}: can't be written: {error.strerror}; name another place"))
+    return found, wrong
 
 
 def _checked(given: Path) -> tuple[Path, str]:
@@ -235,7 +257,7 @@ def _to_github(content: _Content) -> None:
     from laptime.report.github import SUMMARY_BYTES
 
     for line in content.annotations():
-        print(line, file=sys.stderr, flush=True)  # the runner reads both streams, and a program may read the other
+        _terminal.say(line)  # on standard error: the runner reads both streams, and a program may read the other
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laptime import project
+from laptime.cli import _terminal
 from laptime.history import HistoryError, select
 
 if TYPE_CHECKING:
@@ -93,4 +93,4 @@ def the_one(store: Store, names: Sequence[str], wanted: str) -> str:
 
 def say(line: str) -> None:
     """A line on standard error."""
-    print(f"laptime: {line}", file=sys.stderr)
+    _terminal.say(f"laptime: {line}")

@@ -1,4 +1,4 @@
-"""What standard output is, and a progress bar beside it."""
+"""What standard output and standard error are, and a progress bar beside them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,6 +21,34 @@ class Advance(Protocol):
 
     def __call__(self) -> object:
         """One more."""
+
+
+def open_closed() -> None:
+    """Lead streams that are closed nowhere: what is opened next would take their place, and be written into."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 (for as long as we run)
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """What is still to be written into a stream that takes no more is lost, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def say(line: str) -> None:
+    """A line on standard error; where it takes none, since its reader left or its disk is full, the work goes on."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        lead_nowhere(sys.stderr)
+
+
+def show(text: str) -> None:
+    """Text on standard output; where its reader left (`| head`), the work goes on: what it ends with is known then."""
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        lead_nowhere(sys.stdout)
 
 
 def color() -> bool:
@@ -84,7 +112,7 @@ class Stages:
         if not self._tty:
             about = "" if seconds is None else f", about {seconds:.0f} s"
             count = f", {steps} blocks" if steps > 1 and seconds is not None else ""
-            print(f"laptime: {what}{count}{about}", file=sys.stderr, flush=True)
+            say(f"laptime: {what}{count}{about}")
             return
         if self._task is not None:
             self._bar.remove_task(self._task)
@@ -100,4 +128,4 @@ class Stages:
         if self._tty:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(line, file=sys.stderr, flush=True)
+            say(line)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from laptime.cassette import CassetteError, load, suspicions
 from laptime.cli._codes import CANNOT, OK
+from laptime.cli._terminal import say, show
 from laptime.files import is_writable, write_whole
 from laptime.har import Har
 from laptime.history import scrub
@@ -31,7 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         epilog="example: laptime check cassettes/*.yaml",
     )
     check.add_argument("cassettes", nargs="+", type=Path, metavar="CASSETTE")
-    check.set_defaults(command=_check)
+    check.set_defaults(command=_check, decides=True)
 
     serve = commands.add_parser(
         "serve",
@@ -80,7 +81,7 @@ def _check(options: argparse.Namespace) -> int:
         try:
             cassette = load(path)
         except CassetteError as error:
-            print(f"laptime: {scrub(str(error))}", file=sys.stderr)
+            say(f"laptime: {scrub(str(error))}")
             code = CANNOT
             continue
         pace = (
@@ -88,9 +89,9 @@ def _check(options: argparse.Namespace) -> int:
             if cassette.passes
             else "no side-car: plays at a fixed latency only"
         )
-        print(f"{path}: {len(cassette.interactions)} interactions, {pace}; {', '.join(cassette.origins)}")
+        show(f"{path}: {len(cassette.interactions)} interactions, {pace}; {', '.join(cassette.origins)}\n")
         for line in suspicions(cassette):
-            print(f"laptime: warning: {path}: {line}", file=sys.stderr)
+            say(f"laptime: warning: {path}: {line}")
     return code
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from laptime import compare
 from laptime.cli import _store
 from laptime.cli._codes import CANNOT
-from laptime.cli._terminal import color, width
+from laptime.cli._terminal import color, say, show, width
 from laptime.history import METRICS, PARTS
 from laptime.report import comparison
 from laptime.report.comparison import SORTS, Layout
@@ -60,7 +59,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--columns", type=_columns, default=(), metavar="LABELS", help=f"beside ours, of: {', '.join(compare.COLUMNS)}"
     )
     parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
-    parser.set_defaults(command=_compare)
+    parser.set_defaults(command=_compare, decides=True)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -79,17 +78,16 @@ def _compare(options: argparse.Namespace) -> int:
     head, head_runs = _store.chosen(store, options.head)
     answer = compare.compare(base_runs, head_runs, question)
     if options.format == "json":
-        print(comparison.as_json(answer, base.title, head.title), end="")
+        show(comparison.as_json(answer, base.title, head.title))
     if not answer.comparisons:
         for line in comparison.refusal(answer.refused, base.title, head.title):
-            print(f"laptime: {line}" if not line.startswith(" ") else line, file=sys.stderr)
+            say(f"laptime: {line}" if not line.startswith(" ") else line)
         return CANNOT
     layout = Layout(options.columns, options.sort)
     if options.format == "markdown":
-        print(comparison.markdown(answer, base.title, head.title, layout), end="")
+        show(comparison.markdown(answer, base.title, head.title, layout))
     elif options.format == "table":
-        shown = comparison.terminal(answer, base.title, head.title, layout, width=width(), color=color())
-        print(shown, end="")
+        show(comparison.terminal(answer, base.title, head.title, layout, width=width(), color=color()))
     return answer.code
 
 

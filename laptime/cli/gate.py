@@ -43,7 +43,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "on the same CPU, in fresh processes block after block, until an exact test can tell. Works with every suite "
         "of pytest-benchmark. Nothing in the working tree or in .git is touched.",
         epilog="Exit code: 0 no regression; 1 regressed, missing or broken (with --strict: unresolved too); 2 it could "
-        "not be measured. example: laptime gate main -k parse",
+        "not be measured, or pyproject.toml accepts a slowdown without need. example: laptime gate main -k parse",
     )
     parser.add_argument("base", metavar="BASE", nargs="?", help="a commit, tag, branch or HEAD~3")
     parser.add_argument("head", metavar="HEAD", nargs="?", help="default: the working tree, with what is not committed")
@@ -92,7 +92,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _outputs.add(parser)
     parser.add_argument("--no-history", action="store_true", help="don't store the result")
     _store.add_history(parser)
-    parser.set_defaults(command=_gate, takes_pytest=True)
+    parser.set_defaults(command=_gate, takes_pytest=True, decides=True)
 
 
 def _duration(text: str) -> float:
@@ -130,7 +130,7 @@ def _gated(options: argparse.Namespace, outputs: Outputs) -> int:
     if request.self_test:
         return OK if outputs.noise(found, noise.settings(found, request.settings.rules)) else CANNOT
     code = report.code(strict=options.strict)
-    complete = outputs.report(_told(session, request, report, strict=options.strict))
+    complete = outputs.report(_told(session, request, report, options))
     if not options.no_history:
         _keep(options, record(session, request, report, code))
     if options.bisect:
@@ -138,15 +138,15 @@ def _gated(options: argparse.Namespace, outputs: Outputs) -> int:
     return code if complete else code or CANNOT
 
 
-def _told(session: Session, request: Request, report: Report, *, strict: bool) -> Told:
+def _told(session: Session, request: Request, report: Report, options: argparse.Namespace) -> Told:
     from laptime.report import gate
     from laptime.report.gate_words import Told, scrubbed
 
-    again = partial(gate.command, request.base, request.head, _sides(request.equipment))
+    again = partial(gate.command, request.base, request.head, [*_rules(options), *_sides(request.equipment)])
     folder = session.inside.as_posix()
     return Told(
         scrubbed(report),
-        strict,
+        options.strict,
         alone=lambda name: again([name]),
         again=again(request.arguments),
         folder="" if folder == "." else f"{folder}/",
@@ -251,6 +251,16 @@ def _equipment(options: argparse.Namespace, isolate: bool) -> Equipment:
     environments = (options.base_env, options.head_env)
     asked = isolate and not any(environments) if options.isolate is None else options.isolate
     return Equipment(asked, (options.base_python, options.head_python), environments)
+
+
+def _rules(options: argparse.Namespace) -> list[str]:
+    """The options by which a benchmark is judged, where they were given: others may say otherwise of it."""
+    from laptime.gate.sides.cpus import AUTO
+
+    shares = [(name, getattr(options, name)) for name in ("margin", "limit")]
+    given = [f"--{name}={value * 100:.10g}%" for name, value in shares if value is not None]
+    given += [] if options.round_limit is None else [f"--round-limit={options.round_limit:.10g}s"]
+    return [*given, *([] if options.pin == AUTO else [f"--pin={options.pin}"])]
 
 
 def _sides(equipment: Equipment) -> list[str]:

@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Draw a benchmark's figures over the first parents of a commit, runs of one fingerprint (the "
         "newest run's), and where they changed. With --index: what the gates of these commits add up to, on whatever "
         "machines they were.",
-        epilog="example: laptime trend primes-processes-w2-forkserver-warm --metric cpu",
+        epilog="example: laptime trend primes-processes-w2-forkserver-warm --metric cpu; laptime trend parse --index",
     )
     one.add_argument("bench", metavar="BENCH", help="its name, or a part that no other has")
     _add_common(one)
@@ -96,9 +96,10 @@ def _index(options: argparse.Namespace) -> int:
     )
     if not edges:
         why = "".join(f", {count} {reason}" for reason, count in left_out.items())
+        since = "" if options.since is None else f", since {options.since:%Y-%m-%d %H:%M} (UTC)"
         raise HistoryError(
             f"{name}: no gate that is stored in {store.name} has its {options.metric} time at two commits among the "
-            f"first parents of {options.rev}{why}. Gate each merge: `laptime gate HEAD~1 HEAD`.{shallow}"
+            f"first parents of {options.rev}{since}{why}. Gate each merge: `laptime gate HEAD~1 HEAD`.{shallow}"
         )
     found = index.added_up(edges, chain)
     if options.format == "json":

@@ -44,7 +44,7 @@ def by_benchmark(names: Iterable[str], entries: Sequence[Accept]) -> dict[str, A
         if len(fitting) > 1:
             raise GateError(
                 f"[[tool.laptime.gate.accept]]: {fitting[0].benchmark!r} and {fitting[1].benchmark!r} both fit {name}: "
-                "which one is meant? Keep one of them, or have them fit less"
+                "which one is meant? Make one of them, with an up_to for both slowdowns, or have them fit less"
             )
         if fitting:
             found[name] = fitting[0]

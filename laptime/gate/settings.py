@@ -154,9 +154,10 @@ def accepts_before(root: Path) -> list[Accept]:
 def seconds(text: str) -> float:
     """``10m``, ``90s``, ``1.5h``, or a number of seconds. Raises `ValueError`."""
     match = _DURATION.fullmatch(text.strip())
-    if match is None or not 0 < float(match[1]) < inf:
+    found = 0.0 if match is None else float(match[1]) * _UNITS[match[2]]
+    if not 0 < found < inf:
         raise ValueError(f"{text!r}: expected a time, as in 10m or 90s")
-    return float(match[1]) * _UNITS[match[2]]
+    return found
 
 
 def share(value: object) -> float:
@@ -244,7 +245,7 @@ def _until(where: str, value: object) -> date | str:
     if _DAY.fullmatch(text):
         with suppress(ValueError):
             return date.fromisoformat(text)
-    elif 0 < len(text) <= _LONGEST_NAME and not _NEARLY_DAY.fullmatch(text):
+    elif 0 < len(text) <= _LONGEST_NAME and text.isprintable() and not _NEARLY_DAY.fullmatch(text):
         return text
     raise SettingsError(
         f"{where}: until: {str(value)[:_LONGEST_NAME]!r}: expected a day, as in 2027-01-31, or the name of a revision, "

@@ -47,7 +47,8 @@ def parse(text: str, directory: Path) -> URL:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername == "sqlite" and url.database and not url.host:
         return url.set(database=str(directory / Path(url.database)))
-    raise HistoryError(f"{shown(url)}: no such kind of history; {_EXPECTED}")
+    # the URL is last: from its password on all is left out up to an @, and there is one in what is expected
+    raise HistoryError(f"no such kind of history: {_EXPECTED}, not {shown(url)}")
 
 
 _EXPECTED = "expected a file, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"

@@ -23,7 +23,7 @@ from laptime.gate.decision.trial import (
     UNRESOLVED,
     Finding,
 )
-from laptime.gate.decision.verdicts import Cost, Report, Row, last_line
+from laptime.gate.decision.verdicts import FAIL, Cost, Report, Row, last_line
 from laptime.report.comparison import size
 from laptime.report.console import plain, printed
 from laptime.report.race import duration
@@ -49,8 +49,12 @@ _WIDE = 120
 """From so many columns on, a self-test shows its blocks."""
 
 
-def terminal(report: Report, command: Callable[[str], str], *, width: int, color: bool) -> str:
-    """The table, what is to be said of single benchmarks, and the sum; `command` gives what runs one of them alone."""
+def terminal(report: Report, command: Callable[[str], str], *, strict: bool = False, width: int, color: bool) -> str:
+    """The table, what is to be said of single benchmarks, and the sum.
+
+    command  gives what runs one of them alone
+    strict   whether what is unresolved fails
+    """
 
     def show(write: Callable[..., None]) -> None:
         write(f"laptime gate: {plain(report.head)} against {plain(report.base)}")
@@ -61,7 +65,7 @@ def terminal(report: Report, command: Callable[[str], str], *, width: int, color
                 write(Text(plain(line)), soft_wrap=True)
         for line in details(report.rows, command):
             write(Text(plain(line)), soft_wrap=True)
-        for line in summary(report):
+        for line in summary(report, strict=strict):
             write(Text(plain(line)), soft_wrap=True)
 
     return printed(show, width=width, color=color)
@@ -174,8 +178,8 @@ def _cost(what: str, base: float, head: float, show: Callable[[float], str]) -> 
     return f"{what:<12}{show(base)} → {show(head)}{change}"
 
 
-def summary(report: Report) -> list[str]:
-    """What the whole comes to."""
+def summary(report: Report, *, strict: bool = False) -> list[str]:
+    """What the whole comes to; `strict`: what is unresolved fails."""
     counts = report.counts()
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing was judged"
     void = f", {report.void} void" if report.void else ""
@@ -189,8 +193,8 @@ def summary(report: Report) -> list[str]:
     lines += [f"note: {remark}" for remark in report.remarks]
     if report.unfit:
         lines.append(f"CAN'T TELL: {report.unfit}")
-    elif report.code() == 1:
-        failing = [verdict for verdict in counts if verdict in FAILING]
+    elif report.code(strict=strict) == FAIL:
+        failing = [verdict for verdict in counts if verdict in FAILING or (strict and verdict == UNRESOLVED)]
         lines.append(f"FAILED: {', '.join(f'{counts[verdict]} {verdict}' for verdict in failing)}")
     elif not report.interrupted and not (report.looked and counts):
         lines.append("CAN'T TELL: the time was over before anything could be known; give it more by --max-time")
