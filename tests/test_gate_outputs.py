@@ -524,14 +524,16 @@ def test_a_file_outside_the_repository_is_not_named(name: str, file: str | None)
 # the command
 
 
-def _run(directory: Path, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+def _run(
+    directory: Path, *arguments: str, env: Mapping[str, str] | None = None, history: str = "--no-history"
+) -> tuple[int, str, str]:
     """Run the command within this process: its exit code, and both streams."""
     out, err = io.StringIO(), io.StringIO()
     with chdir(directory), redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
         patch.delenv("GITHUB_ACTIONS", raising=False)
         for name, value in {**NOBODY, **(env or {})}.items():
             patch.setenv(name, value)
-        code = main(["gate", "--no-history", *arguments])
+        code = main(["gate", history, *arguments])
     return code, out.getvalue(), err.getvalue()
 
 
@@ -773,6 +775,32 @@ def test_an_output_that_can_not_be_written_in_the_end_is_no_pass(
         assert "there/gate.md: can't be written: " in err
         assert "1 improved" in out
         _read((tmp_path / "gate.json").read_text())
+
+
+@pytest.mark.parametrize(("words", "expected"), [((), CANNOT), (("--bisect",), 125)])
+def test_a_defect_of_this_program_is_no_regression(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], expected: int
+) -> None:
+    """Python would end with 1, which says that something became slower; all of it is shown."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("laptime.gate.session.Session", broken)
+    code, _, err = _run(tmp_path, "main", *words)
+    assert expected == code
+    assert "Traceback (most recent call last)" in err
+    assert "RuntimeError: a defect" in err
+
+
+def test_a_history_that_is_none_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether one can be opened is seen when it is, and makes no verdict worse."""
+    _made_up(monkeypatch, _told().report)
+    code, out, err = _run(tmp_path, "main", history="--history=mysql://me@db.test/base")
+    assert (CANNOT, "") == (code, out)
+    assert "no such kind of history: expected a file" in err
 
 
 @contextmanager

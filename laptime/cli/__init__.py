@@ -6,6 +6,7 @@ import argparse
 import io
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from itertools import chain
@@ -64,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ABORT if bisects else CANNOT
     except _foreseen() as error:
         say(f"laptime: {scrub(str(error))}")
+        return cannot
+    except Exception:  # noqa: BLE001 (a defect of ours, shown whole: Python's own 1 would mean that something failed)
+        say(scrub(traceback.format_exc()))
         return cannot
     return code
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from laptime import project
 from laptime.cli import _terminal
-from laptime.history import HistoryError, select
+from laptime.history import HistoryError, anchored, select
 
 if TYPE_CHECKING:
     from laptime.history import Run, Selection
@@ -36,10 +36,22 @@ def open_store(options: argparse.Namespace, *, create: bool = False) -> tuple[St
     """The store, and the project's root. Raises `HistoryError`."""
     from laptime.history.store import Store  # SQLAlchemy: a quarter of a second that `--help` doesn't need
 
+    url, directory, root = _named(options)
+    return Store(url, directory, create=create, say=say), root
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raises `HistoryError` where the store's name is none; whether it can be opened is seen when it is."""
+    url, directory, _ = _named(options)
+    anchored(url, directory)
+
+
+def _named(options: argparse.Namespace) -> tuple[str, Path, Path]:
+    """The store's name, from where it is meant, and the project's root."""
     found = project.find(Path.cwd())
     # what is typed is from where it is typed, as pytest and every shell has it
     url, directory = (options.history, Path.cwd()) if options.history is not None else (found.history, found.root)
-    return Store(url, directory, create=create, say=say), found.root
+    return url, directory, found.root
 
 
 def chosen(store: Store, name: str | None) -> tuple[Selection, list[Run]]:

@@ -124,6 +124,8 @@ def _gated(options: argparse.Namespace, outputs: Outputs) -> int:
         return OK if outputs.nothing(nothing) else CANNOT
     with outputs.errors():
         request = _request(options)
+        if not (options.no_history or options.self_test):
+            _store.check(options)
         with Stages() as stages, Session(request, _Voice(stages)) as session:
             report = session.run()
         found = _noise(session) if request.self_test else []
