@@ -9,6 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+SIDE = "LAPTIME_GATE_SIDE"
+"""In the environment of all that a side of a gate started: whose it is. What is started here ends by itself."""
+
 
 def start(command: Sequence[str], stderr: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     """Start a process that is spoken to over its standard input and output.
@@ -23,7 +26,7 @@ def start(command: Sequence[str], stderr: IO[bytes] | None = None) -> subprocess
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env={name: one for name, one in os.environ.items() if name != SIDE} | {"PYTHONPATH": os.pathsep.join(paths)},
         start_new_session=True,
     )
 

@@ -57,7 +57,8 @@ def head(directory: Path) -> Commit:
     """What is checked out around a directory; all None where that is no git repository, or git is missing."""
     try:
         found = _git(directory, "show", "--no-patch", "--no-show-signature", "--format=%H %ct", "HEAD", "--").split()
-        changes = _run(directory, "diff", *_PLAIN, "HEAD", "--")
+        # it would write the index where a file was only touched, optional locks or not
+        changes = _run(directory, "-c", "diff.autoRefreshIndex=false", "diff", *_PLAIN, "HEAD", "--")
     except GitError:
         return Commit()
     try:

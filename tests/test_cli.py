@@ -191,6 +191,17 @@ def test_a_reader_that_left_is_no_error(good: Path) -> None:
     assert (0, b"") == (ran.returncode, ran.stderr)
 
 
+@pytest.mark.parametrize("streams", [">&- 2>&-", "2>&1 | true"])
+def test_what_failed_is_no_success_though_nobody_can_read_it(tmp_path: Path, streams: str) -> None:
+    """Neither where a stream is closed, nor where its reader left before the first word."""
+    script = f'set -o pipefail; {{ sleep 0.1; exec "$@"; }} {streams}'
+    for words in (("check", "nothing.yaml"), ("gate", "main", "--format=json")):
+        ran = subprocess.run(
+            ["bash", "-c", script, "-", *LAPTIME, *words], cwd=tmp_path, timeout=HANG_LIMIT_S, check=False
+        )
+        assert 2 == ran.returncode, words
+
+
 # laptime serve
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import stat
+import sys
 from itertools import combinations, product
 from pathlib import Path
 
@@ -127,6 +128,7 @@ def test_the_hook_gates_a_forced_push_against_where_the_histories_part(clone, tm
     git(root, "update-ref", "-d", "refs/remotes/origin/HEAD")
     ended, asked = push("main")
     assert (0, []) == (ended.code, asked), ended.text
+    assert "main: not gated: nothing that origin has is known here to compare it with" in ended.text
 
 
 def test_the_hook_and_a_real_gate(tmp_path):
@@ -213,6 +215,22 @@ def test_an_error_is_no_bad_commit(tmp_path, monkeypatch, capsys, arguments, cod
         found = error.code
     assert code == found
     assert "laptime" in capsys.readouterr().err
+
+
+BROKEN_PROGRAM = """
+import sys
+import laptime.cli
+import laptime.cli.gate
+laptime.cli.gate._gated = lambda *_: 1 / 0
+sys.exit(laptime.cli.main(sys.argv[1:]))
+"""
+
+
+def test_an_error_of_the_program_itself_is_no_bad_commit(tmp_path):
+    """A traceback ends with 1, which would be one: the search ends instead, and the traceback is shown."""
+    ended = run(tmp_path, sys.executable, "-c", BROKEN_PROGRAM, "gate", "main", "--bisect")
+    assert ABORT == ended.code, ended.text
+    assert "ZeroDivisionError" in ended.text
 
 
 @pytest.mark.serial

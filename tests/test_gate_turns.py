@@ -109,7 +109,7 @@ def test_interrupting_who_waits_disturbs_nobody(holder, lock, tmp_path):
     os.close(descriptor)
 
 
-@pytest.mark.parametrize("content", [b"", b"no JSON", b"[1]", b"\xff\xfe", b'{"pid": 1}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"{\xff\xfe", b'{"pid": 1}'])
 def test_a_holder_that_has_not_said_who_it_is_is_waited_for_as_well(lock, content):
     """It was stopped between its first two steps, or is of another version."""
     lock.write_bytes(content)
@@ -124,6 +124,39 @@ def test_a_holder_that_has_not_said_who_it_is_is_waited_for_as_well(lock, conten
     with turns.turn(Path.cwd(), wait) as remarks:
         assert [] == remarks
     assert ["waiting for another gate on this machine"] == said
+
+
+def test_a_lock_that_somebody_removed_and_another_gate_made_anew_is_left_to_it(lock):
+    """As programs do that tidy up /tmp; else a third gate would not find the second one."""
+    with turns.turn(Path.cwd(), pytest.fail):
+        lock.unlink()
+        lock.write_text("another gate's")
+    assert "another gate's" == lock.read_text()
+
+
+NO_ROOM = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+
+
+def test_on_a_full_disk_turns_are_taken_all_the_same(lock, tmp_path):
+    """Who has it can't be told then; the system's limit of files' sizes stands in for the disk."""
+    command = (sys.executable, "-c", NO_ROOM + dedent(HOLDER), str(tmp_path))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert "mine\n" == first.stdout.readline()
+        with started(tmp_path) as second:
+            assert "waiting for another gate on this machine\n" == second.stdout.readline()
+            assert "over\n" == first.communicate("\n", timeout=30)[0]
+            assert "mine\n" == second.stdout.readline()
+            second.communicate("\n", timeout=30)
+
+
+def test_a_file_that_holds_something_else_is_no_lock(lock):
+    """The variable may name one by mistake: it is neither emptied nor removed."""
+    lock.write_text("alias ll='ls -l'\n")
+    with turns.turn(Path.cwd(), pytest.fail) as remarks:
+        assert [f"{lock} can't be locked (it is no lock: it holds something else)"] == [
+            one.partition(", so another")[0] for one in remarks
+        ]
+    assert "alias ll='ls -l'\n" == lock.read_text()
 
 
 @pytest.mark.parametrize("what", ["a directory", "a link", "in no directory"])

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NoReturn
 
 from laptime.cli._codes import ABORT, CANNOT, OK, SKIP
-from laptime.cli._terminal import lead_nowhere, open_closed, say
+from laptime.cli._terminal import lead_nowhere, open_closed, tell
 from laptime.history import scrub
 
 _COMMANDS = {
@@ -32,7 +32,8 @@ _BISECT = re.compile("--bi(s(e(ct?)?)?)?")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code: 0, 1 where something failed, 2 where it could not be done.
 
-    With ``--bisect``, 125 and 128 stand for 2: `git bisect run` would take that for a bad commit.
+    With ``--bisect``, 125 and 128 stand for 2, and 128 for an error that was not foreseen: `git bisect run` would take
+    2 and 1 for a bad commit.
     """
     open_closed()
     for stream in (sys.stdout, sys.stderr):
@@ -61,14 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader left (`| head`): not our error, and no traceback; nor is it a pass of what was not known by then
         lead_nowhere(sys.stdout)
     except KeyboardInterrupt:
-        say("laptime: interrupted")
+        tell("laptime: interrupted")
         return ABORT if bisects else CANNOT
     except _foreseen() as error:
-        say(f"laptime: {scrub(str(error))}")
+        tell(f"laptime: {scrub(str(error))}")
         return cannot
     except Exception:  # noqa: BLE001 (a defect of ours, shown whole: Python's own 1 would mean that something failed)
-        say(scrub(traceback.format_exc()))
-        return cannot
+        tell(scrub(traceback.format_exc()))
+        return ABORT if bisects else CANNOT
     return code
 
 

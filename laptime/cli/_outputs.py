@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from laptime import files, git
-from laptime.cli import _foreseen, _terminal
+from laptime.cli import _foreseen
 from laptime.cli._store import say
-from laptime.cli._terminal import WIDTH, color, lead_nowhere, show, width
+from laptime.cli._terminal import WIDTH, color, lead_nowhere, show, tell, width
 from laptime.gate import GateError
 from laptime.history import scrub
 
@@ -257,7 +257,7 @@ def _to_github(content: _Content) -> None:
     from laptime.report.github import SUMMARY_BYTES
 
     for line in content.annotations():
-        _terminal.say(line)  # on standard error: the runner reads both streams, and a program may read the other
+        tell(line)  # on standard error: the runner reads both streams, and a program may read the other
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return

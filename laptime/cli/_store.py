@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laptime import project
-from laptime.cli import _terminal
+from laptime.cli._terminal import tell
 from laptime.history import HistoryError, anchored, select
 
 if TYPE_CHECKING:
@@ -105,4 +105,4 @@ def the_one(store: Store, names: Sequence[str], wanted: str) -> str:
 
 def say(line: str) -> None:
     """A line on standard error."""
-    _terminal.say(f"laptime: {line}")
+    tell(f"laptime: {line}")

@@ -35,7 +35,7 @@ def lead_nowhere(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def say(line: str) -> None:
+def tell(line: str) -> None:
     """A line on standard error; where it takes none, since its reader left or its disk is full, the work goes on."""
     try:
         print(line, file=sys.stderr, flush=True)
@@ -112,7 +112,7 @@ class Stages:
         if not self._tty:
             about = "" if seconds is None else f", about {seconds:.0f} s"
             count = f", {steps} blocks" if steps > 1 and seconds is not None else ""
-            say(f"laptime: {what}{count}{about}")
+            tell(f"laptime: {what}{count}{about}")
             return
         if self._task is not None:
             self._bar.remove_task(self._task)
@@ -128,4 +128,4 @@ class Stages:
         if self._tty:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            say(line)
+            tell(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from laptime.cassette import CassetteError, load, suspicions
 from laptime.cli._codes import CANNOT, OK
-from laptime.cli._terminal import say, show
+from laptime.cli._terminal import show, tell
 from laptime.files import is_writable, write_whole
 from laptime.har import Har
 from laptime.history import scrub
@@ -81,7 +80,7 @@ def _check(options: argparse.Namespace) -> int:
         try:
             cassette = load(path)
         except CassetteError as error:
-            say(f"laptime: {scrub(str(error))}")
+            tell(f"laptime: {scrub(str(error))}")
             code = CANNOT
             continue
         pace = (
@@ -91,7 +90,7 @@ def _check(options: argparse.Namespace) -> int:
         )
         show(f"{path}: {len(cassette.interactions)} interactions, {pace}; {', '.join(cassette.origins)}\n")
         for line in suspicions(cassette):
-            say(f"laptime: warning: {path}: {line}")
+            tell(f"laptime: warning: {path}: {line}")
     return code
 
 
@@ -116,7 +115,7 @@ def _serve(options: argparse.Namespace) -> int:
             for origin, url in stage.origins.items():
                 print(f"{url}  plays {origin} of {path} at {stage.latency} pace", flush=True)
         if options.tls:
-            print(f"laptime: clients must trust {stages[0].ca_file}", file=sys.stderr, flush=True)
+            tell(f"laptime: clients must trust {stages[0].ca_file}")
         while not interrupts.came:
             with suppress(KeyboardInterrupt), interrupts.let_in():
                 server.wait(None if log is None else HAR_EVERY_S)
@@ -126,7 +125,7 @@ def _serve(options: argparse.Namespace) -> int:
             _collect(har, stages)  # what came after the last time, before the signal
     if log is not None:
         write_whole(log, har.text())
-        print(f"laptime: wrote {len(har.entries)} requests to {options.har}", file=sys.stderr)
+        tell(f"laptime: wrote {len(har.entries)} requests to {options.har}")
     return OK
 
 

@@ -7,7 +7,7 @@ import argparse
 from laptime import compare
 from laptime.cli import _store
 from laptime.cli._codes import CANNOT
-from laptime.cli._terminal import color, say, show, width
+from laptime.cli._terminal import color, show, tell, width
 from laptime.history import METRICS, PARTS
 from laptime.report import comparison
 from laptime.report.comparison import SORTS, Layout
@@ -81,7 +81,7 @@ def _compare(options: argparse.Namespace) -> int:
         show(comparison.as_json(answer, base.title, head.title))
     if not answer.comparisons:
         for line in comparison.refusal(answer.refused, base.title, head.title):
-            say(f"laptime: {line}" if not line.startswith(" ") else line)
+            tell(f"laptime: {line}" if not line.startswith(" ") else line)
         return CANNOT
     layout = Layout(options.columns, options.sort)
     if options.format == "markdown":

@@ -180,7 +180,9 @@ def _refuse_empty(*revisions: tuple[str | None, str]) -> None:
 
     for given, name in revisions:
         if given is not None and not given.strip():
-            raise GateError(f"{name} is empty: is the variable that is to name it set?")
+            raise GateError(
+                f"{name} is empty: is the variable that is to name it set, or did `git merge-base` find nothing?"
+            )
 
 
 def _keep(options: argparse.Namespace, gate: Gate) -> None:

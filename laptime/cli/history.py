@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from laptime.cli import _store
 from laptime.cli._codes import CANNOT, OK
-from laptime.cli._terminal import color, progress, width
+from laptime.cli._terminal import color, progress, tell, width
 from laptime.files import is_writable, write_whole
 from laptime.history import Entry, Filter, HistoryError, Run, from_json, scrub, to_json
 from laptime.report import gates, runs
@@ -100,9 +99,9 @@ def _list(options: argparse.Namespace) -> int:
     which = Filter(branch=options.branch, since=options.since, benchmark=options.bench)
     count, every = (_list_gates if options.gates else _list_runs)(store, which, options)
     if not count:
-        print(f"laptime: {store.name}: no such {'gates' if options.gates else 'runs'}", file=sys.stderr)
+        tell(f"laptime: {store.name}: no such {'gates' if options.gates else 'runs'}")
     elif options.limit and count == options.limit and (left := len(every(which)) - count):
-        print(f"laptime: {left} older ones are not shown (--limit 0 shows all)", file=sys.stderr)
+        tell(f"laptime: {left} older ones are not shown (--limit 0 shows all)")
     return OK
 
 
@@ -236,13 +235,13 @@ def _export(options: argparse.Namespace) -> int:
     store, _ = _store.open_store(options)
     selection, found = _store.chosen(store, options.run)
     if len(found) > 1:
-        print(f"laptime: {selection.title} has {len(found)} runs; this is the newest", file=sys.stderr)
+        tell(f"laptime: {selection.title} has {len(found)} runs; this is the newest")
     text = json.dumps(to_json(found[0]), indent=4) + "\n"
     if options.output is None:
         print(text, end="")
     else:
         write_whole(options.output.resolve(), text)
-        print(f"laptime: wrote run {found[0].id[:10]} to {options.output}", file=sys.stderr)
+        tell(f"laptime: wrote run {found[0].id[:10]} to {options.output}")
     return OK
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from laptime.cli._codes import CANNOT, OK
-from laptime.cli._terminal import color, width
+from laptime.cli._terminal import color, tell, width
 from laptime.report import race, tables
 
 
@@ -33,10 +32,10 @@ def _race(options: argparse.Namespace) -> int:
         found = race.races(document["benchmarks"])
         shown = _shown(found, options.format)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        print(f"laptime: {options.file}: not a file of pytest-benchmark: {error!r}", file=sys.stderr)
+        tell(f"laptime: {options.file}: not a file of pytest-benchmark: {error!r}")
         return CANNOT
     if not found:
-        print(f"laptime: {options.file}: holds no benchmarks of laptime's `lap` fixture", file=sys.stderr)
+        tell(f"laptime: {options.file}: holds no benchmarks of laptime's `lap` fixture")
         return CANNOT
     print(shown, end="")
     return OK

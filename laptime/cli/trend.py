@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from laptime import git, index, trend
 from laptime.cli import _store
 from laptime.cli._codes import OK
-from laptime.cli._terminal import color, progress, width
+from laptime.cli._terminal import color, progress, tell, width
 from laptime.history import GATE_METRICS, METRICS, HistoryError
 from laptime.report import index as shown_index
 from laptime.report import trend as shown
@@ -142,7 +141,7 @@ def _order(rev: str) -> Mapping[str, int] | None:
     """The place of each commit; None, and a word about it, where there is no git."""
     here = Path.cwd()
     if not git.is_repository(here):
-        print("laptime: this is no git repository: runs are taken in the order of time", file=sys.stderr)
+        tell("laptime: this is no git repository: runs are taken in the order of time")
         return None
     return {one: place for place, one in enumerate(git.first_parents(here, _commit(here, rev)))}
 

@@ -64,15 +64,26 @@ def select(base: Collected, head: Collected) -> Selection:
         missing={name: _gone(name, head.errors) for name in before if name not in set(there)},
         marked={one["name"]: one["multicore"] for one in head.benchmarks if one["multicore"] is not None},
         groups={one["name"]: one["group"] for one in head.benchmarks if one["group"] is not None},
-        remarks=tuple(
-            f"BASE's own {where} can't be collected ({last_line(text)}): what it had is not known"
-            for where, text in base.errors
+        remarks=(
+            *(
+                f"BASE's own {where} can't be collected ({last_line(text)}): what it had is not known"
+                for where, text in base.errors
+            ),
+            *(
+                f"HEAD's {where} can't be collected ({last_line(text)}): what benchmarks it has is not known"
+                for where, text in head.errors
+                if where not in {_file(name) for name in before}  # those are broken
+            ),
         ),
     )
 
 
+def _file(name: str) -> str:
+    return name.partition("::")[0]
+
+
 def _gone(name: str, errors: Sequence[tuple[str, str]]) -> Trouble:
-    file = name.partition("::")[0]
+    file = _file(name)
     for where, text in errors:
         if where == file:
             return Trouble(BROKEN, f"HEAD: {file} can't be collected: {text}")

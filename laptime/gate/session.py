@@ -95,6 +95,7 @@ class Session:
                 f"{self.base} and {self.head} are the same: there is nothing to compare. "
                 "`laptime gate --self-test` measures how noisy this machine is"
             )
+        self._remarks += trees.parted(toplevel, self.base, self.head)
 
     def run(self) -> Report:
         """All of it. Raises `GateError` where nothing can be decided; Ctrl-C ends it with what is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -36,11 +37,13 @@ def turn(directory: Path, wait: Callable[[str], None]) -> Iterator[list[str]]:
         return
     try:
         told = {"pid": os.getpid(), "directory": str(directory), "since": time.strftime("%H:%M:%S")}
-        os.pwrite(descriptor, json.dumps(told).encode(), 0)
+        with suppress(OSError):  # a full disk: it is locked all the same
+            os.pwrite(descriptor, json.dumps(told).encode(), 0)
         yield []
     finally:
         with suppress(OSError):
-            path.unlink()  # whoever waits for it finds out, and makes a new one
+            if _is_still(descriptor, path):  # if not, it was removed meanwhile, and this one is another gate's
+                path.unlink()  # whoever waits for it finds out, and makes a new one
         os.close(descriptor)
 
 
@@ -57,6 +60,8 @@ def _taken(path: Path, wait: Callable[[str], None]) -> int:
                     told = True
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_still(descriptor, path):
+                if os.pread(descriptor, 1, 0) not in (b"", b"{"):  # the variable names some other file
+                    raise FileExistsError(errno.EEXIST, "it is no lock: it holds something else")
                 os.ftruncate(descriptor, 0)
                 return descriptor
         except BaseException:

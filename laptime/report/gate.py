@@ -197,7 +197,7 @@ def summary(report: Report, *, strict: bool = False) -> list[str]:
         failing = [verdict for verdict in counts if verdict in FAILING or (strict and verdict == UNRESOLVED)]
         lines.append(f"FAILED: {', '.join(f'{counts[verdict]} {verdict}' for verdict in failing)}")
     elif not report.interrupted and not (report.looked and counts):
-        lines.append("CAN'T TELL: the time was over before anything could be known; give it more by --max-time")
+        lines.append("CAN'T TELL: there was too little time for anything to be known; give it more by --max-time")
     lines += [f"REFUSED: {one}" for one in refusals(report)]
     return lines
 

@@ -116,7 +116,7 @@ def _why_not(report: Report) -> str:
         return "interrupted"
     if not report.rows:
         return "nothing was judged"
-    return "the time was over before anything could be known; --max-time gives it more"
+    return "there was too little time for anything to be known; --max-time gives it more"
 
 
 def notes(report: Report) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 _PIECE = 2**16
+_SHOWN = 100
 
 
 class Closed(Exception):
@@ -17,6 +18,10 @@ class Closed(Exception):
 
 class TimedOut(Exception):
     """Nothing came in time."""
+
+
+class Garbled(Exception):
+    """What came is no message: somebody else wrote there."""
 
 
 class Channel:
@@ -43,7 +48,7 @@ class Channel:
             raise Closed(str(error)) from error
 
     def receive(self, limit_s: float | None = None) -> dict[str, Any]:
-        """The next message. Raises `Closed`, and `TimedOut` after `limit_s`."""
+        """The next message. Raises `Closed`, `Garbled`, and `TimedOut` after `limit_s`."""
         give_up_at = None if limit_s is None else time.monotonic() + limit_s
         while not self.has_line:
             left_s = None if give_up_at is None else give_up_at - time.monotonic()
@@ -62,12 +67,21 @@ class Channel:
                 raise Closed("it is gone")
             self._received += data
         line, _, self._received = self._received.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
-        return message
+        return _message(line)
 
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Garbled(repr(line[:_SHOWN]))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

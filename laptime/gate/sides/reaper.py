@@ -2,7 +2,7 @@
 
 Run as ``python -m laptime.gate.sides.reaper DIRECTORY``: it reads ``+GROUP`` and ``-GROUP`` lines from its standard
 input, which ends when the gate does, however it does. Then the process groups that are left are killed (a stopped one
-too, which would never notice by itself), and the directory is removed.
+too, which would never notice by itself), with them what left its group, and the directory is removed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from laptime import child
+from laptime.child import SIDE
 
 _LIMIT_S = 10.0
 
@@ -53,6 +54,18 @@ def kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
+def kill_strays(side: str) -> None:
+    """Kill what left its process group: all whose environment says that it is of a side whose name begins so.
+
+    Where the system doesn't show environments (it is not Linux), or another user's, none is found.
+    """
+    wanted = f"{SIDE}={side}".encode(errors="surrogateescape")
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it ended meanwhile, or is another user's
+            if any(one.startswith(wanted) for one in place.read_bytes().split(b"\0")):
+                os.kill(int(place.parent.name), signal.SIGKILL)
+
+
 def main() -> None:
     """Wait for the end of the standard input; then tidy up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -62,6 +75,7 @@ def main() -> None:
         (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
     for group in groups:
         kill(group)
+    kill_strays(sys.argv[1] + os.sep)
     shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from laptime import git
+from laptime.child import SIDE
 from laptime.gate import turns
-from laptime.gate.sides.channel import Assignment, Channel, Closed, TimedOut
+from laptime.gate.sides.channel import Assignment, Channel, Closed, Garbled, TimedOut
 from laptime.gate.sides.environment import LOAD, Environment
-from laptime.gate.sides.reaper import Reaper, kill
+from laptime.gate.sides.reaper import Reaper, kill, kill_strays
 
 BASE, HEAD = "BASE", "HEAD"
 _START = f"{LOAD}sys.path[:] = filter(None, sys.path)\nfrom laptime.plugin.lockstep.side import main\nmain(sys.argv[1])"
@@ -68,7 +69,7 @@ class Side:
             self._process = subprocess.Popen(
                 (environment.python, "-c", _START, given.dumps()),
                 cwd=directory,
-                env=_variables(environment, assignment.roots, seed),
+                env={**_variables(environment, assignment.roots, seed), SIDE: str(log)},
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=subprocess.STDOUT,
@@ -92,6 +93,8 @@ class Side:
             raise self.died("ended") from None
         except TimedOut:
             raise self.died("stopped in the middle of a word") from None
+        except Garbled as error:  # a benchmark that writes to files that it did not open
+            raise self.died(f"wrote {error} to the gate's own socket") from None
 
     @property
     def is_running(self) -> bool:
@@ -139,6 +142,7 @@ class Side:
         self.channel.close()
         kill(self._process.pid)
         self._process.wait()
+        kill_strays(str(self._log))
         self._reaper.forget(self._process.pid)
         self._ended = True
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import filecmp
 import os
 import re
+import shlex
 import shutil
 import stat
 from collections.abc import Iterable, Sequence
@@ -110,6 +111,19 @@ def untracked(toplevel: Path, head: Revision) -> list[str]:
     """What the working tree has, and its commit has not."""
     assert head.commit.id is not None
     return sorted(set(files(toplevel)) - set(git.tracked(toplevel, head.commit.id)))
+
+
+def parted(toplevel: Path, base: Revision, head: Revision) -> list[str]:
+    """A remark where BASE has commits that HEAD lacks; a shallow clone can't tell. Raises `GitError`."""
+    assert base.commit.id is not None
+    assert head.commit.id is not None
+    if git.is_shallow(toplevel) or git.contains(toplevel, head.commit.id, base.commit.id):
+        return []
+    names = shlex.join((base.name or "HEAD", head.name or "HEAD"))
+    return [
+        f"{base} has commits that {head} lacks: what they made faster, or added, counts against it. "
+        f"`git merge-base {names}` tells where the two parted: that is the BASE of what was changed here alone"
+    ]
 
 
 def importable(roots: Iterable[Path], harness: Sequence[Path]) -> set[str]:
