@@ -158,6 +158,16 @@ def ignored(toplevel: Path) -> list[str]:
     return _names(toplevel, "--others", "--ignored", "--exclude-standard", "--directory")
 
 
+def submodules(toplevel: Path) -> list[str]:
+    """The directories that stand for submodules. Raises `GitError`."""
+    return [name.partition("\t")[2] for name in _names(toplevel, "--stage") if name.startswith("160000 ")]
+
+
+def left_out(toplevel: Path) -> list[str]:
+    """The tracked files that a sparse checkout leaves out of the working tree. Raises `GitError`."""
+    return [name[2:] for name in _names(toplevel, "-t") if name.startswith("S ")]
+
+
 def tracked(toplevel: Path, commit_id: str) -> list[str]:
     """The files of a commit, as paths from the root. Raises `GitError`."""
     listed = _run(toplevel, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit_id)

@@ -17,6 +17,8 @@ from gate_support import (
     write,
 )
 
+from laptime.gate.blocks import _remedy
+
 
 @pytest.fixture
 def repository(tmp_path):
@@ -27,6 +29,13 @@ def repository(tmp_path):
 def test_a_directory_outside_git_is_refused(tmp_path):
     """There is nothing to compare."""
     assert "no git working tree: fatal: not a git repository" in refused_at_once(tmp_path, "main")
+
+
+def test_a_repository_of_somebody_else_is_refused_with_the_remedy(repository, monkeypatch):
+    """As in a container: git itself says what to do."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    said = refused_at_once(repository, "main")
+    assert f"dubious ownership in repository at '{repository}': `git config --global --add safe.directory" in said
 
 
 def test_a_bare_repository_is_refused(tmp_path):
@@ -208,6 +217,22 @@ def test_a_head_that_can_not_be_imported_is_refused_with_its_error(repository):
     assert "RuntimeError: no such machine" in said
 
 
+@pytest.mark.parametrize(
+    ("unknown", "remedy"),
+    [
+        ("--benchmark-enable --no-history", "add `-- -p benchmark -p laptime`"),
+        ("--benchmark-enable", "add `-- -p benchmark`"),
+        ("--no-history", "add `-- -p laptime`"),
+        ("--nonsense", ""),
+    ],
+)
+def test_where_a_plugin_that_a_side_needs_is_switched_off_it_is_said_how_to_switch_it_on(unknown, remedy):
+    """pytest itself only says that it does not know an option, which the user did not give."""
+    said = _remedy(f"BASE: pytest: error: unrecognized arguments: {unknown}\n  rootdir: x")
+    assert said.endswith(remedy)
+    assert bool(said) == bool(remedy)
+
+
 def test_a_head_whose_conftest_can_not_be_imported_is_refused_with_its_error(repository):
     """pytest itself gives up."""
     write(repository, {"conftest.py": "raise RuntimeError('no such machine')\n"})
@@ -253,6 +278,14 @@ def test_code_that_comes_from_the_working_tree_is_refused(tmp_path):
     said = refused(root, "main")
     assert str(root / "lib") in said
     assert "the working tree, rather than from its own copy" in said
+
+
+def test_a_module_of_a_submodule_is_named(tmp_path):
+    """Neither side has it."""
+    root = tmp_path / "project"
+    commit(root / "vendor", {"gear.py": ""})
+    project(root, {"thing/__init__.py": "    from vendor import gear\n" + CODE})
+    assert "vendor/gear.py is of a submodule, and these take part on neither side" in refused(root, "main")
 
 
 def test_a_generated_module_that_git_ignores_is_named(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 import zipfile
@@ -15,13 +16,13 @@ import pytest
 from gate_support import CANNOT, NO_BLOCKS, commit, gate, git, project, refused, refused_at_once, verdicts, write
 
 from laptime.gate import GateError
-from laptime.gate.equipment import dependencies, isolate
+from laptime.gate.equipment import dependencies, equip, isolate
 from laptime.gate.equipment.equip import Equipment
 from laptime.gate.sides.arena import Arena
 from laptime.gate.sides.cpus import Pinning
 from laptime.gate.sides.environment import Details, Environment, differences
 from laptime.gate.sides.side import BASE, HEAD
-from laptime.gate.sides.trees import Place
+from laptime.gate.sides.trees import Place, Trees, base_revision, head_revision
 
 CPYTHON = {"implementation": "CPython", "version": "3.12.1"}
 
@@ -289,6 +290,8 @@ def test_what_says_no_dependency_is_not(tmp_path, name, text):
         (["core"], [], ("core",)),  # as pip has it: a distribution
         (["six", "-c", "plugins"], [], ("six", "-c", "plugins")),
         (["--group", "test", "--index-strategy=x", "."], [(".", "")], ("--group", "test", "--index-strategy=x")),
+        (["--pre", ".[test]", "-U", "./core"], [(".", "[test]"), ("core", "")], ("--pre", "-U")),  # they take no value
+        (["-rdev.txt", "."], [(".", "")], ("-rdev.txt",)),
     ],
 )
 def test_what_is_installed_is_parted_into_what_is_built_and_what_is_for_pip(tmp_path, install, local, rest):
@@ -324,6 +327,104 @@ def test_where_there_is_nothing_to_install_it_is_said_what_to_write(tmp_path):
     """Rather than to make an environment of nothing."""
     with pytest.raises(GateError, match="HEAD has nothing to install"):
         isolate.default("HEAD", tmp_path)
+
+
+@pytest.mark.parametrize("words", [("-r", "reqs/dev.txt"), ("-rreqs/dev.txt",), ("--requirement=reqs/dev.txt",)])
+def test_what_requirements_files_name_in_turn_is_of_what_is_installed(tmp_path, words):
+    """Else a version that is raised there would be compared with itself; a circle of them ends."""
+    write(
+        tmp_path,
+        {
+            "reqs/dev.txt": "-r common.txt\nsix\n--constraint=../pins.txt  # so and so\n-r absent.txt\n",
+            "reqs/common.txt": "-r dev.txt\n",
+            "pins.txt": "six==1\n",
+        },
+    )
+    (tmp_path / "made.whl").write_bytes(b"\xff")
+    found = dependencies.requirements(tmp_path, (*words, "made.whl", "six"))
+    assert ["reqs/dev.txt", "made.whl", "reqs/common.txt", "pins.txt"] == [
+        path.relative_to(tmp_path).as_posix() for path in found
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["-e .", "--editable=.[test]", "-e core", ".", "./core", ".[test]  # this", "../other"]
+)
+def test_a_requirements_file_that_installs_the_project_is_refused_with_the_remedy(tmp_path, line):
+    """pip would build it in the side's own files, of BASE in one of two copies, and only the first time."""
+    file = write(tmp_path, {"dev.txt": f"six\n{line}\n"}) / "dev.txt"
+    with pytest.raises(GateError, match=r'BASE: dev.txt installs a directory .* install = \["\.", "-r '):
+        isolate._refuse_local("BASE", tmp_path, [file])
+
+
+def test_other_lines_of_a_requirements_file_are_for_pip(tmp_path):
+    """Files, and what it fetches."""
+    lines = "-e git+https://example.com/a.git#egg=a\n-r ./more.txt\n./a.whl\nb @ https://example.com/b.whl\n# .\n-i x\n"
+    file = write(tmp_path, {"dev.txt": lines, "a.whl": ""}) / "dev.txt"
+    assert [] == dependencies.local(file, tmp_path)
+
+
+def test_what_is_built_depends_on_the_variables_that_a_build_reads():
+    """Else a build without extensions would be taken for one with them."""
+    said = {"CC": "gcc", "CFLAGS": "-O0", "THING_NO_EXTENSIONS": "1", "SETUPTOOLS_SCM_PRETEND_VERSION": "1"}
+    assert said == isolate.building(said | {"HOME": "/", "GITHUB_RUN_ID": "7", "LD_LIBRARY_PATH": "/"})
+
+
+def test_pip_installs_where_it_is_told_whatever_the_variables_say(tmp_path, monkeypatch):
+    """Some images have PIP_USER or PIP_TARGET set: what was installed elsewhere would be lacking, for good."""
+    for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER"):
+        monkeypatch.setenv(name, "yes")
+    with Arena(Place(tmp_path, PurePosixPath(), PurePosixPath()), Pinning(), (), 60) as arena:
+        arena.execute("what", ("sh", "-c", "env > said"), tmp_path)
+    said = [line for line in (tmp_path / "said").read_text().splitlines() if line.startswith("PIP_")]
+    assert "PIP_USER=0" in said
+    assert not any(line.startswith(("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")) for line in said)
+
+
+def test_laptimes_plugin_is_loaded_after_it_was_imported_also_where_warnings_are_errors(tmp_path):
+    """As in an environment that was made for a side: laptime is not installed there, and pytest gets it by ``-p``."""
+    write(tmp_path, {"test_it.py": "def test_it(): pass\n"})
+    run = (
+        "import sys, laptime.plugin, pytest\n"
+        "sys.exit(pytest.main(['-W', 'error', '-p', 'laptime.plugin', '-p', 'benchmark', '-p', 'no:cacheprovider']))"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", run),
+        cwd=tmp_path,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
+
+
+def test_what_a_sparse_checkout_leaves_out_is_on_heads_side_too(tmp_path):
+    """It is not removed; what is removed is."""
+    root = project(tmp_path / "project", {"left/data": "x", "gone": "x"}, {})
+    git(root, "sparse-checkout", "set", "thing")
+    (root / "gone").unlink()
+    made = Trees(write(tmp_path / "work", {"log/x": ""}), Place(root.resolve(), PurePosixPath(), PurePosixPath()))
+    made.fill(base_revision(root, "main"), head_revision(root, None))
+    assert "x" == (made.head / "left/data").read_text()
+    assert (made.base / "gone").exists()
+    assert not (made.head / "gone").exists()
+    assert not (root / "left").exists()
+    assert {"a", "b", "c", "log"} <= {path.name for path in (tmp_path / "work").iterdir()} <= {*"abc", "log", "index"}
+
+
+def test_without_a_home_it_is_said_which_variable_names_a_place(monkeypatch):
+    """Containers run as users that have no name."""
+
+    def nowhere(_):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("platformdirs.user_cache_path", nowhere)
+    with pytest.raises(GateError, match=r"could not determine the home directory\. XDG_CACHE_HOME names one"):
+        equip._cache()
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda _: Path("~/.cache"))
+    with pytest.raises(GateError, match="XDG_CACHE_HOME names another place"):
+        equip._cache()
 
 
 def test_what_was_built_goes_beside_its_source_and_over_nothing(tmp_path):
@@ -387,15 +488,33 @@ def test_what_is_unused_for_a_month_or_half_made_is_removed(tmp_path):
     old, new, half = (kept._cache / "environments" / name for name in ("old", "new", "half"))
     write(kept._cache, dict.fromkeys(("environments/old/.complete", "environments/new/.complete"), ""))
     write(half, {"file": "half"})
-    os.utime(old / ".complete", (0, 0))
+    killed = write(kept._cache / "built" / "killed", {"file": "half"})
+    others = write(kept._cache / "virtualenv" / "wheel", {"x": ""})  # virtualenv's own
+    for path in (old / ".complete", killed, others):
+        os.utime(path, (0, 0))
     kept._prune()
-    assert [False, True, True] == [path.exists() for path in (old, new, half)]
+    assert [False, True, True, False, True] == [path.exists() for path in (old, new, half, killed, others)]
     with kept._kept(half) as is_there:
         assert not is_there
         assert not half.exists()
         half.mkdir()
     with kept._kept(half) as is_there:
         assert is_there
+
+
+@pytest.mark.parametrize(("pattern", "lost"), [("bin/python", "bin/python"), ("wheels/0/*.whl", "wheels/0/a.whl")])
+def test_what_has_lost_a_part_is_made_anew(tmp_path, pattern, lost):
+    """An interpreter was removed, or something cleaned the cache."""
+    kept = isolate.Isolation(tmp_path, None, None, None, tmp_path)
+    place = write(kept._cache / "environments" / "x", {".complete": "", lost: ""})
+    with kept._kept(place, pattern) as is_there:
+        assert is_there
+    (place / lost).unlink()
+    (place / lost).symlink_to(tmp_path / "removed")
+    with kept._kept(place, pattern) as is_there:
+        assert not is_there
+        assert not place.exists()
+        place.mkdir()
 
 
 def test_a_build_that_fails_is_made_anew_the_next_time(tmp_path):

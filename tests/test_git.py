@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from laptime.git import Commit, GitError, clone, complaint, first_parents, head, is_repository, resolve
+from laptime.git import (
+    Commit,
+    GitError,
+    clone,
+    complaint,
+    first_parents,
+    head,
+    is_repository,
+    left_out,
+    resolve,
+    submodules,
+)
 from tests.history_support import git, repository
 
 MADE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -177,6 +188,28 @@ def test_two_changes_of_bytes_differ(project):
     first = head(folder)
     (folder / "file.txt").write_bytes(b"\0\x02")
     assert first.changes != head(folder).changes
+
+
+def test_submodules_are_told(project):
+    """They are no files of this repository."""
+    folder, hashes = project
+    assert [] == submodules(folder)
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{hashes[0]},vendor/a b")
+    assert ["vendor/a b"] == submodules(folder)
+
+
+def test_what_a_sparse_checkout_leaves_out_is_told(project):
+    """It is not removed."""
+    folder, _ = project
+    (folder / "kept").mkdir()
+    (folder / "left").mkdir()
+    for name in ("kept/a", "left/ä b"):
+        (folder / name).touch()
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "two")
+    assert [] == left_out(folder)
+    git(folder, "sparse-checkout", "set", "kept")
+    assert ["left/ä b"] == left_out(folder)
 
 
 def test_a_file_that_was_only_touched_is_not_changed(project):

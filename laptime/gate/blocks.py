@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from laptime.gate.sides.side import BASE, HEAD, SideFailed
 _TRIED_PAIRS = 3
 _MULTICORE = 1.15
 """From so many CPU seconds a second on, a benchmark uses several CPUs; reading the clocks counts a little itself."""
+_OPTIONS_OF = {"--benchmark-enable": "benchmark", "--no-history": "laptime"}
+"""Of what a side's pytest is given: option -> the plugin that it is of."""
 
 Outcomes = dict[str, Outcome]
 
@@ -160,7 +163,7 @@ class Blocks:
             return pair.collected()
         except SideFailed as error:
             self._explain(str(error))
-            raise GateError(f"pytest can't collect the benchmarks of {error}") from error
+            raise GateError(f"pytest can't collect the benchmarks of {error}{_remedy(str(error))}") from error
 
     def _play(
         self,
@@ -210,6 +213,17 @@ class Blocks:
 def _failed(label: str, why: str) -> Outcome:
     told, passed = ("failed", why), ("passed", "")
     return Outcome(base=told, head=passed) if label == BASE else Outcome(base=passed, head=told)
+
+
+def _remedy(said: str) -> str:
+    """Where pytest does not know an option that the gate gives it: a plugin that is switched off there."""
+    off = [plugin for option, plugin in _OPTIONS_OF.items() if re.search(rf"unrecognized arguments:.*{option}", said)]
+    if not off:
+        return ""
+    return (
+        f"\n{' and '.join(off)} can't be switched off (`-p no:…`, PYTEST_DISABLE_PLUGIN_AUTOLOAD): "
+        f"add `-- {' '.join(f'-p {plugin}' for plugin in off)}`"
+    )
 
 
 def _why_absent(name: str, found: Collected) -> str:

@@ -107,6 +107,18 @@ class Tryout:
                 f"{said}: your working tree has {_some(found)}, which git ignores, so neither side has it. Have each "
                 "side build its own (--isolate), or have it tracked, or written when the tests are collected"
             )
+        apart = proof.lacking(message, self._of_submodules())
+        if apart:
+            raise GateError(
+                f"{said}: {_some(apart)} is of a submodule, and these take part on neither side. Install it where "
+                "laptime is, for both"
+            )
+
+    def _of_submodules(self) -> list[str]:
+        """The files that the working tree has in submodules."""
+        toplevel = self._where.toplevel
+        places = [place for place in git.submodules(toplevel) if (toplevel / place).is_dir()]
+        return [f"{place}/{name}" for place in places for name in git.files(toplevel / place)]
 
     def run(self, selection: Selection) -> list[str]:
         """Run everything once; what can be judged. Raises `GateError` unless each side runs its own code."""

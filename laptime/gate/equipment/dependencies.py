@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from pathlib import Path
@@ -33,6 +34,8 @@ _WHOLE = re.compile(
     r"(pylock(\.[\w-]+)?\.toml|[\w.-]*(requirements|constraints)[\w.-]*\.(txt|in|lock)|requirements/[\w.-]+\.(txt|in)|"
     r"setup\.py|Pipfile|environment\.ya?ml)"
 )
+_NAMES_A_FILE = re.compile(r"(?:-r|-c|--requirement|--constraint)[\s=]*(?P<path>[^\s#]+)")
+_LOCAL = re.compile(r"(?:-e|--editable)[\s=]*(?!(?:git|hg|svn|bzr)\+)[^\s#]+|\.[^\s#]*")
 
 
 def declared(project: Path) -> dict[str, str]:
@@ -46,6 +49,27 @@ def declared(project: Path) -> dict[str, str]:
         if (name in LOCKS or _WHOLE.fullmatch(name)) and path.is_file():
             found[name] = _digest(path.read_bytes())
     return found
+
+
+def requirements(project: Path, words: Iterable[str]) -> list[Path]:
+    """The files that pip is given, and those that requirements files among them name in turn, each once.
+
+    `words` are arguments for pip, in the project's root.
+    """
+    found: list[Path] = []
+    left = [project / _file(word) for word in words]
+    while left:
+        path = Path(os.path.normpath(left.pop(0)))
+        if path.is_file() and path not in found:
+            found.append(path)
+            left += [path.parent / match["path"] for match in map(_NAMES_A_FILE.match, _lines(path)) if match]
+    return found
+
+
+def local(path: Path, project: Path) -> list[str]:
+    """The lines of a requirements file that are for a directory, as `-e .` is: pip would install it from there."""
+    found = [(line, _LOCAL.match(line)) for line in _lines(path)]
+    return [line for line, match in found if match and not (project / match[0]).is_file()]
 
 
 def differences(base: Mapping[str, str], head: Mapping[str, str]) -> list[str]:
@@ -87,6 +111,20 @@ def _of_setup(path: Path) -> dict[str, str]:
     if parser.has_section("options.extras_require"):
         found[f"{path.name}: options.extras_require"] = repr(sorted(parser.items("options.extras_require")))
     return {name: _digest(text.encode()) for name, text in found.items()}
+
+
+def _file(word: str) -> str:
+    """What an argument names, if that is a file: ``dev.txt``, ``-rdev.txt``, ``--requirement=dev.txt``."""
+    match = _NAMES_A_FILE.fullmatch(word)
+    return match["path"] if match else word
+
+
+def _lines(path: Path) -> list[str]:
+    """Of a requirements file; none of what is no text: wheels may be named, too."""
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except ValueError:
+        return []
 
 
 def _bytes(path: Path) -> bytes:

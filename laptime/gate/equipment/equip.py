@@ -92,18 +92,30 @@ def _made(
     own: dict[str, Path],
     stage: Stage,
 ) -> dict[str, Environment]:
-    import platformdirs
-
     from laptime.gate.equipment.isolate import Isolation
 
-    cache = platformdirs.user_cache_path("laptime")
-    isolation = Isolation(cache, install, where, arena.execute, arena.trees.root)
+    isolation = Isolation(_cache(), install, where, arena.execute, arena.trees.root)
     found = {}
     options = ("--base-python", "--head-python")
     for (label, tree), option, name in zip(own.items(), options, wanted.pythons, strict=True):
         stage(f"making {label}'s environment", 1, None)
         python = sys.executable if name is None else isolation.interpreter(option, name)
         found[label] = isolation.environment(label, revisions[label].commit, tree, python)
+    return found
+
+
+def _cache() -> Path:
+    """The user's, for laptime. Raises `GateError`."""
+    import platformdirs
+
+    try:
+        found = platformdirs.user_cache_path("laptime")
+    except RuntimeError as error:  # a container's user that has no name, and no HOME
+        raise GateError(
+            f"there is no directory to keep the sides' environments in: {error}. XDG_CACHE_HOME names one"
+        ) from error
+    if not found.is_absolute():
+        raise GateError(f"{found}: the sides' environments can't be kept there. XDG_CACHE_HOME names another place")
     return found
 
 

@@ -18,7 +18,7 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,21 @@ _VERSION = 1
 """Of the cache: another one where what is kept changes its form."""
 _UNUSED_S = 30 * 24 * 3600.0
 _COMPLETE = ".complete"
+_KINDS = ("tools", "built", "environments")
+_PYTHON = "bin/python"
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
+_FLAGS = (
+    *("-U", "--upgrade", "--pre", "--no-deps", "--no-index", "--prefer-binary", "--require-hashes", "--no-cache-dir"),
+    *("--no-build-isolation", "--use-pep517", "--force-reinstall", "--ignore-requires-python", "-q", "-v"),
+)
+"""Options of pip that take no value, so that what follows is one of the things to install."""
+_BARE = re.compile(r"-\w|--[^=]+")
+"""An option without its value: not ``-rdev.txt``, nor ``--requirement=dev.txt``."""
+_BUILDS = re.compile(
+    r"CC|CXX|LD|\w*FLAGS|\w*(EXTENSION|CYTHON|MYPYC|SPEEDUP|PURE)\w*|"
+    r"(CARGO|CMAKE|DISTUTILS|MESON|RUST|SETUPTOOLS|SKBUILD)\w*"
+)
+"""Environment variables that what is built depends on: compilers, backends, switches as MYTHING_NO_EXTENSIONS."""
 _LOCAL = re.compile(r"(?P<path>[^\[\]]+?)(?P<extras>\[[\w\s,.-]*\])?")
 
 
@@ -111,7 +125,7 @@ class Isolation:
     def _tools(self, identity: str, python: str) -> Path:
         """A Python with pip alone, to build with."""
         place = self._cache / "tools" / identity
-        with self._kept(place) as is_there:
+        with self._kept(place, _PYTHON) as is_there:
             if not is_there:
                 self._make(place, python)
         return _python(place)
@@ -120,8 +134,9 @@ class Isolation:
         """What is built of the repository's own packages, as it would be installed."""
         project = tree / self._where.project
         directories = [path.relative_to(tree).as_posix() for path, _ in wanted.local]
-        place = self._cache / "built" / _key(identity, commit.id, contents(tree), directories)
-        with self._kept(place) as is_there:
+        said = (contents(tree), directories, building(os.environ))
+        place = self._cache / "built" / _key(identity, commit.id, *said)
+        with self._kept(place, "site", *(f"wheels/{number}/*.whl" for number in range(len(directories)))) as is_there:
             if not is_there:
                 source = self._work / f"source-{label}"
                 self._source(label, commit, tree, source)
@@ -151,9 +166,11 @@ class Isolation:
         wheels = [next((built / "wheels" / str(number)).glob("*.whl")) for number in range(len(wanted.local)) if built]
         extras = [extra for _, extra in wanted.local]
         said = (dependencies.declared(project), *map(_requires, wheels), extras, wanted.rest, sorted(probe.NEEDED))
-        named = {name: _digest(project / name) for name in wanted.rest if (project / name).is_file()}
+        files = dependencies.requirements(project, wanted.rest)
+        _refuse_local(label, project, files)
+        named = {os.path.relpath(path, project): _digest(path) for path in files}
         place = self._cache / "environments" / _key(identity, said, named)
-        with self._kept(place) as is_there:
+        with self._kept(place, _PYTHON) as is_there:
             if not is_there:
                 self._make(place, python)
                 pip, what = (str(_python(place)), *_PIP), f"{label}: what it needs can't be installed"
@@ -175,12 +192,15 @@ class Isolation:
             raise GateError(f"{python}: no environment can be made for it: {error}") from error
 
     @contextmanager
-    def _kept(self, place: Path) -> Iterator[bool]:
-        """Whether something is there, whole; if not it is made here, by one process at a time."""
+    def _kept(self, place: Path, *parts: str) -> Iterator[bool]:
+        """Whether something is there, whole; if not it is made here, by one process at a time.
+
+        `parts`: patterns that must be there, too: interpreters are removed, and what cleans caches takes single files
+        """
         place.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{place}.lock"):
             done = place / _COMPLETE
-            if done.exists():
+            if done.exists() and all(any(one.exists() for one in place.glob(part)) for part in parts):
                 os.utime(done)
                 yield True
                 return
@@ -189,12 +209,13 @@ class Isolation:
             done.touch()
 
     def _prune(self) -> None:
-        """Remove what was not used for a month."""
-        for done in self._cache.glob(f"*/*/{_COMPLETE}"):
+        """Remove what was not used for a month, and what somebody was killed over that long ago."""
+        for place in (path for kind in _KINDS for path in (self._cache / kind).glob("*") if path.is_dir()):
+            done = place / _COMPLETE
             with suppress(FileNotFoundError, Timeout):
-                if done.stat().st_mtime < time.time() - _UNUSED_S:
-                    with FileLock(f"{done.parent}.lock", timeout=0):
-                        shutil.rmtree(done.parent)
+                if (done if done.exists() else place).stat().st_mtime < time.time() - _UNUSED_S:
+                    with FileLock(f"{place}.lock", timeout=0):
+                        shutil.rmtree(place)
 
 
 def default(label: str, project: Path) -> tuple[str, ...]:
@@ -228,8 +249,25 @@ def parsed(label: str, tree: Path, project: Path, install: Sequence[str]) -> Wan
             local.append((path, match["extras"] or ""))
         else:
             rest.append(word)
-        takes_value = word.startswith("-") and "=" not in word and not takes_value
+        takes_value = not takes_value and bool(_BARE.fullmatch(word)) and word not in _FLAGS
     return Wanted(tuple(local), tuple(rest))
+
+
+def building(variables: Mapping[str, str]) -> dict[str, str]:
+    """Of environment variables those that what is built depends on. Pure."""
+    return {name: value for name, value in sorted(variables.items()) if _BUILDS.fullmatch(name)}
+
+
+def _refuse_local(label: str, project: Path, files: Sequence[Path]) -> None:
+    """A requirements file with the project itself: pip would build it in the side's own files, and leave it there."""
+    for path in files:
+        lines = dependencies.local(path, project)
+        if lines:
+            name = os.path.relpath(path, project)
+            raise GateError(
+                f"{label}: {name} installs a directory ({lines[0]!r}), which each side is to build by itself: name it, "
+                'and a file with the rest, in [tool.laptime.gate], as in install = [".", "-r tests/requirements.txt"]'
+            )
 
 
 def overlay(site: Path, roots: Sequence[Path]) -> int:
@@ -266,7 +304,7 @@ def _requires(wheel: Path) -> list[str]:
 
 
 def _python(place: Path) -> Path:
-    return place / "bin" / "python"
+    return place / _PYTHON
 
 
 def _digest(path: Path) -> str:

@@ -32,6 +32,8 @@ _ALWAYS = (
     *("--maxfail=0", "--color=no", "-q"),
 )
 """A side leaves nothing, and runs to its end."""
+_ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+"""Environment variables by which pip installs elsewhere than in the environment that is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,12 @@ class Arena:
     def execute(self, what: str, command: Sequence[str], directory: Path) -> None:
         """Run a command to its end. Raises `GateError`, with the end of what it wrote, where it fails."""
         log = self._log / "command"
-        kept = {name: value for name, value in git.elsewhere().items() if not name.startswith("PYTHON")}
+        kept = {
+            name: value
+            for name, value in git.elsewhere().items()
+            if not name.startswith("PYTHON") and name not in _ELSEWHERE
+        }
+        kept["PIP_USER"] = "0"  # whatever the variable, or pip's settings, say
         with log.open("wb") as written:
             process = subprocess.Popen(
                 command,

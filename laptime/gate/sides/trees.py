@@ -63,9 +63,10 @@ def place(directory: Path, project_root: Path) -> Place:
     try:
         toplevel = git.toplevel(directory).resolve()
     except GitError as error:
-        said = str(error).splitlines()[0]
+        said, *more = str(error).splitlines()
+        remedy = "".join(f": `{line.strip()}`" for line in more if line.strip().startswith("git "))
         raise GateError(
-            f"{directory}: a gate compares two revisions, and this is no git working tree: {said}"
+            f"{directory}: a gate compares two revisions, and this is no git working tree: {said}{remedy}"
         ) from None
     directory, root = directory.resolve(), project_root.resolve()
     if not root.is_relative_to(toplevel):
@@ -162,6 +163,7 @@ class Trees:
         try:
             if revision.name is None:
                 copy(toplevel, tree, files(toplevel))
+                self._complete(tree, revision)
             else:
                 assert revision.commit.id is not None
                 git.check_out(toplevel, revision.commit.id, tree, self.root / "index")
@@ -169,6 +171,17 @@ class Trees:
             raise GateError(
                 f"{revision}: can't be written to {tree}: {error}. TMPDIR names another place for temporary files"
             ) from error
+
+    def _complete(self, tree: Path, revision: Revision) -> None:
+        """What a sparse checkout leaves out of the working tree is no more removed than what it shows."""
+        names = git.left_out(self._where.toplevel)
+        if names:
+            assert revision.commit.id is not None
+            whole = self.root / "whole"
+            whole.mkdir()
+            git.check_out(self._where.toplevel, revision.commit.id, whole, self.root / "index")
+            copy(whole, tree, [name for name in names if not os.path.lexists(tree / name)])
+            shutil.rmtree(whole)
 
     def project(self, tree: Path) -> Path:
         """A side's project."""
