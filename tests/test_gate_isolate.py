@@ -117,6 +117,7 @@ def can_compile() -> bool:
     return shutil.which("cc") is not None and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
 
 
+@pytest.mark.serial  # pip makes three environments: twenty seconds of all the machine has
 @pytest.mark.skipif(not can_compile(), reason="there is no C compiler, or Python's headers are not installed")
 def test_each_side_has_its_own_dependencies_and_what_is_built_of_it(tmp_path):
     """Without, git's files alone can't run. What was made is used again, by this gate and as an environment."""
