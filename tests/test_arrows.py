@@ -139,6 +139,7 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
     [
         # pytest loads the plugin in every session of an environment that has laptime
         ("laptime.plugin", "laptime.lap laptime.replay laptime.cassette yaml rich numpy sqlalchemy psutil http.client"),
+        ("laptime.plugin", "laptime.history._model laptime.plugin.historian"),
         # the commands of scripts: what each of the others needs is not theirs
         ("laptime.cli", "laptime.gate laptime.replay yaml rich numpy sqlalchemy psutil"),
         ("laptime.cli.history", "laptime.gate laptime.replay yaml numpy sqlalchemy psutil"),

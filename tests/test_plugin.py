@@ -748,7 +748,7 @@ def test_a_live_site_that_speaks_no_http_fails_once(tmp_path):
 # where nothing is timed
 
 
-@pytest.mark.parametrize("arguments", [("-n", "2"), ("--benchmark-disable",)], ids=["xdist", "disabled"])
+@pytest.mark.parametrize("arguments", [("-n", "1"), ("--benchmark-disable",)], ids=["xdist", "disabled"])
 def test_where_benchmarks_are_disabled_answers_are_checked(tmp_path, arguments):
     """The session says that nothing was timed, and how many answers are right; there is no race."""
     suite(tmp_path, test_shop=(TIMED,))
@@ -772,7 +772,7 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(tmp_path):
     assert re.search(r"^get\[/red\] +[\d.]+ [mµn]?s", ended.text, re.M)
 
 
-@pytest.mark.parametrize("arguments", [("-n", "2"), ("--benchmark-disable",)], ids=["xdist", "disabled"])
+@pytest.mark.parametrize("arguments", [("-n", "1"), ("--benchmark-disable",)], ids=["xdist", "disabled"])
 def test_where_benchmarks_are_disabled_wrong_answers_fail(tmp_path, arguments):
     """So do requests that were not asked for."""
     tests = """

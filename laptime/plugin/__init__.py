@@ -27,7 +27,6 @@ from laptime.options import RECORD, REPLAY, Options
 from laptime.plugin.benchmarks import CANNOT_MEASURE
 from laptime.plugin.discard import Discard
 from laptime.plugin.escapes import Escapes
-from laptime.plugin.historian import install
 from laptime.plugin.narrator import Narrator
 from laptime.project import INI_KEY
 from laptime.resources import KnownUnreachable, Resources
@@ -126,6 +125,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(one, f"laptime-{type(one).__name__.lower()}")
     timing = config.pluginmanager.hasplugin("benchmark")
     if parsed.history is not None and timing and not hasattr(config, "workerinput"):
+        from laptime.plugin.historian import install
+
         install(config, parsed.history, chosen=parsed.chosen)
     _spawn_without_pytest()
 

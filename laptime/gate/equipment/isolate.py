@@ -116,7 +116,7 @@ class Isolation:
         identity = _key(ask(f"{label}'s Python", python, project)["base"])
         tools = self._tools(identity, python)
         built = self._built(label, commit, tree, wanted, identity, tools) if wanted.local else None
-        found = self._installed(label, project, wanted, identity, python, built)
+        found = self._installed(label, project, wanted, identity, python, tools, built)
         self._prune()
         return made(
             ask(f"{label}'s Python", str(_python(found)), project), built / "site" if built else None, built=True
@@ -160,7 +160,7 @@ class Isolation:
         shutil.copytree(tree, source, symlinks=True, dirs_exist_ok=True)
 
     def _installed(
-        self, label: str, project: Path, wanted: Wanted, identity: str, python: str, built: Path | None
+        self, label: str, project: Path, wanted: Wanted, identity: str, python: str, tools: Path, built: Path | None
     ) -> Path:
         """An environment with all that the project needs, and not the project itself."""
         wheels = [next((built / "wheels" / str(number)).glob("*.whl")) for number in range(len(wanted.local)) if built]
@@ -172,8 +172,10 @@ class Isolation:
         place = self._cache / "environments" / _key(identity, said, named)
         with self._kept(place, _PYTHON) as is_there:
             if not is_there:
-                self._make(place, python)
-                pip, what = (str(_python(place)), *_PIP), f"{label}: what it needs can't be installed"
+                self._make(place, python, "--no-pip")
+                # that of the tools is compiled, which takes pip as long as to install all of this
+                pip = (str(tools), *_PIP, f"--python={_python(place)}")
+                what = f"{label}: what it needs can't be installed"
                 own = [f"{wheel}{extra}" for wheel, extra in zip(wheels, extras, strict=True)]
                 self._run(what, (*pip, "install", *probe.NEEDED.values(), *wanted.rest, *own), project)
                 if wheels:
@@ -181,11 +183,11 @@ class Isolation:
                     self._run(what, (*pip, "uninstall", "--yes", *names), project)
         return place
 
-    def _make(self, place: Path, python: str) -> None:
+    def _make(self, place: Path, python: str, *options: str) -> None:
         import virtualenv
 
         place.parent.mkdir(parents=True, exist_ok=True)
-        words = ("--python", python, *self._words, str(place))
+        words = ("--python", python, *self._words, *options, str(place))
         try:
             virtualenv.cli_run(list(words), setup_logging=False)
         except (RuntimeError, SystemExit) as error:
