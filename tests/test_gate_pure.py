@@ -9,6 +9,8 @@ from datetime import date
 from itertools import combinations, permutations, product
 from math import exp, log, log1p
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from laptime.gate.accept import Accept
 from laptime.gate.decision import noise, verdicts
 from laptime.gate.decision.canary import LEAST, MOST, Canaries
 from laptime.gate.decision.noise import Noise
-from laptime.gate.decision.rounds import Measured, Pace, Turn
+from laptime.gate.decision.rounds import Measured, Outcome, Pace, Turn
 from laptime.gate.decision.trial import (
     ACCEPTED,
     BROKEN,
@@ -41,11 +43,13 @@ from laptime.gate.decision.trial import (
     smallest,
 )
 from laptime.gate.decision.verdicts import CANNOT, FAIL, PASS, Cost, Report, Row, Trouble
+from laptime.gate.equipment.equip import Equipment
 from laptime.gate.selection import select
 from laptime.gate.settings import Settings
 from laptime.gate.sides import proof
 from laptime.gate.sides.cpus import stolen
 from laptime.gate.sides.pair import Collected
+from laptime.gate.tryout import Tryout
 from laptime.report import gate
 from laptime.settings import SettingsError
 
@@ -119,6 +123,18 @@ def test_a_machine_is_unfit_when_too_many_blocks_are_void(void: int, good: int, 
 
 def _turns(walls: Sequence[float], ticks: float = 0.0) -> tuple[Turn, ...]:
     return tuple(Turn(wall, wall / 2, ticks, 3) for wall in walls)
+
+
+@pytest.mark.parametrize("equipment", [Equipment(), Equipment(isolate=True)], ids=["as it is", "isolated"])
+def test_of_what_passes_nothing_is_looked_up(monkeypatch: pytest.MonkeyPatch, equipment: Equipment) -> None:
+    """It comes of each benchmark in each block: to ask git, or what is installed, would take longer than the block."""
+    for name in ("git.submodules", "git.files", "lacks"):
+        monkeypatch.setattr(f"laptime.gate.tryout.{name}", lambda *_: pytest.fail("it was looked up"))
+    here: Any = SimpleNamespace(step=None)
+    tryout = Tryout(here, here, equipment, ["thing/fast.so"], here)
+    passed = ("passed", "")
+    assert tryout.settle("test_work", Outcome(Measured(_turns([1]), _turns([1])), passed, passed))
+    assert {} == tryout.troubles
 
 
 def test_a_block_is_the_median_of_its_pairs() -> None:

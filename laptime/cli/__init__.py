@@ -54,13 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
     options.pytest = theirs
     cannot = SKIP if bisects else CANNOT
-    code = cannot if getattr(options, "decides", False) else OK
+    code: int | None = None
     try:
         code = options.command(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # the reader left (`| head`): not our error, and no traceback; nor is it a pass of what was not known by then
         lead_nowhere(sys.stdout)
+        if code is None and not getattr(options, "decides", False):
+            code = OK  # the reader left (`| head`): not our error, and no traceback
+        elif code is None:  # what decides bears a reader that left: it is somebody else, and this is no pass
+            tell("laptime: there is no result: a process that it spoke to is gone (broken pipe)")
+            code = cannot
     except KeyboardInterrupt:
         tell("laptime: interrupted")
         return ABORT if bisects else CANNOT

@@ -49,7 +49,7 @@ def print_schema() -> None:
     """The schema of what the JSON is."""
     from importlib.resources import files as inside
 
-    print(inside("laptime.report").joinpath(_SCHEMA).read_text(encoding="utf-8"), end="")
+    show(inside("laptime.report").joinpath(_SCHEMA).read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,8 @@ class Tryout:
 
     def _explain(self, message: str) -> None:
         """What was built and is ignored by git, or what is installed here, may be all that is lacking. Raises then."""
+        if not proof.wanted(message):  # as of each benchmark that passes, in each block: to look takes git's time
+            return
         said = verdicts.last_line(message)
         if self._equipment.is_made:
             lacking = lacks(proof.not_found(message))

@@ -93,11 +93,14 @@ def not_found(message: str) -> list[str]:
     return sorted(set(_NOT_FOUND.findall(message)))
 
 
+def wanted(message: str) -> set[str]:
+    """The same, and the names that a module which was found did not have: each may be a module of its own."""
+    return {*not_found(message), *(f"{module}.{name}" for name, module in _NO_NAME.findall(message))}
+
+
 def lacking(message: str, ignored: Iterable[str]) -> list[str]:
     """The ignored files that would be what an import error did not find."""
-    wanted = set(_NOT_FOUND.findall(message))
-    wanted |= {f"{module}.{name}" for name, module in _NO_NAME.findall(message)}
-    tails = {tuple(name.split(".")) for name in wanted}
+    tails = {tuple(name.split(".")) for name in wanted(message)}
     return [path for path in ignored if any(_is_module(path, tail) for tail in tails)]
 
 
