@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.cases import SETTINGS, TIERS, cases
+from benchmarks.study import asked_for
 from workloads.catalog import ALL
 from workloads.model import Recorded, Workload
 
@@ -53,6 +54,22 @@ def pytest_configure(config):
             raise pytest.UsageError(
                 f"--origin {text!r}: {name!r} is none of the recordings: {', '.join(sorted(known))}"
             )
+
+
+def pytest_collection_modifyitems(config, items):
+    """A study takes its time: it runs in the tier `full`, or where it is asked for by name or by its file."""
+    if config.getoption("tier") == "full":
+        return
+    expressions = (config.getoption("keyword"), config.getoption("markexpr"))
+    paths = {(config.invocation_params.dir / one.partition("::")[0]).resolve() for one in config.args}
+    dropped = []
+    for item in items:
+        marker = item.get_closest_marker("study")
+        if marker and not asked_for(marker.args[0], expressions) and item.path not in paths:
+            dropped.append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
 
 
 def pytest_generate_tests(metafunc):

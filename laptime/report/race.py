@@ -62,7 +62,8 @@ def races(benchmarks: Iterable[Mapping[str, Any]]) -> list[Race]:
     """Group benchmarks into races, in order of first appearance; what isn't one of ours is left out."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for benchmark in benchmarks:
-        if "workload" in benchmark.get("extra_info", {}):
+        info = benchmark.get("extra_info", {})
+        if "workload" in info and "study" not in info:
             groups.setdefault(_name(benchmark), []).append(benchmark)
     return [_race(group) for group in groups.values()]
 
