@@ -1,0 +1,165 @@
+"""Studies: lines of figures, and what they answer. Pure.
+
+The input is a benchmark as pytest-benchmark writes it to JSON, with `extra_info["study"]` to say where it stands:
+``{"name", "kind", "title", "line", "x", "x_name", "items", "item"}``. The kinds, and how each is read:
+
+scaling     x is a number of workers; throughput against that of one worker
+sweep       x is a number; which is best, and from where to where it makes no difference
+break_even  x is a number; the first line is the plain way, and another begins to gain on it somewhere
+phases      x is a name, a part of one whole
+compare     x is a name; the lines are compared with the first one at each, or, where there is one line, its places
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from laptime.stats import intervals
+
+KINDS = ("scaling", "sweep", "break_even", "phases", "compare")
+
+
+class StudyError(ValueError):
+    """A benchmark says that it is a point of a study, and not where it stands in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One benchmark of a study.
+
+    x               a number, or a name where the kind of study has names
+    median_s        wall seconds of a round; `low_s` and `high_s` are the 95 % interval of the median, None where the
+                    rounds are too few for one
+    items           how many items a round does
+    cpu_s           CPU seconds of a round (median), child processes included
+    peak_pss_bytes  peak memory of the process tree; None where the system doesn't tell
+    rounds          wall seconds, in order
+    """
+
+    x: float | str
+    median_s: float
+    low_s: float | None
+    high_s: float | None
+    items: int
+    cpu_s: float
+    peak_pss_bytes: int | None
+    rounds: tuple[float, ...]
+    fullname: str
+
+    @property
+    def per_item_s(self) -> float:
+        """Seconds of a round over its items."""
+        return self.median_s / self.items
+
+    @property
+    def throughput(self) -> float:
+        """Items per second."""
+        return self.items / self.median_s
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Points that differ in x only, in the order of x (of numbers; names keep the order in which they were run)."""
+
+    name: str
+    points: tuple[Point, ...]
+
+    def at(self, x: float | str) -> Point | None:
+        """The point there."""
+        return next((point for point in self.points if point.x == x), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All points of one name.
+
+    item    what a round does `Point.items` of, in the singular
+    places  every x of any line, in order
+    """
+
+    name: str
+    kind: str
+    title: str
+    x_name: str
+    item: str
+    lines: tuple[Line, ...]
+
+    @property
+    def places(self) -> tuple[float | str, ...]:
+        """Every x of any line, in order."""
+        found = dict.fromkeys(point.x for line in self.lines for point in line.points)
+        numbers = sorted(x for x in found if not isinstance(x, str))
+        return (*numbers, *(x for x in found if isinstance(x, str)))
+
+
+def studies(benchmarks: Iterable[Mapping[str, Any]]) -> list[Study]:
+    """Group benchmarks into studies, in order of first appearance; what is no point of one is left out.
+
+    Raises `StudyError` where a benchmark's place can't be read, or two have the same.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for benchmark in benchmarks:
+        place = (benchmark.get("extra_info") or {}).get("study")
+        if place is not None:
+            if not isinstance(place, Mapping) or "name" not in place:
+                raise StudyError(f"{benchmark.get('fullname')}: extra_info.study: expected an object with a name")
+            groups.setdefault(str(place["name"]), []).append(benchmark)
+    return [_study(name, group) for name, group in groups.items()]
+
+
+def _study(name: str, group: Sequence[Mapping[str, Any]]) -> Study:
+    first = group[0]["extra_info"]["study"]
+    if first.get("kind") not in KINDS:
+        raise StudyError(f"{_where(group[0])}.kind: expected one of {', '.join(KINDS)}, got {first.get('kind')!r}")
+    lines: dict[str, dict[float | str, Point]] = {}
+    for benchmark in group:
+        line, made = _point(benchmark)
+        points = lines.setdefault(line, {})
+        if made.x in points:
+            raise StudyError(f"{_where(benchmark)}: {points[made.x].fullname} is there already ({line} at {made.x})")
+        points[made.x] = made
+    return Study(
+        name,
+        str(first["kind"]),
+        str(first.get("title", name)),
+        str(first.get("x_name", "")),
+        str(first.get("item", "round")),
+        tuple(Line(line, _ordered(points.values())) for line, points in lines.items()),
+    )
+
+
+def _ordered(points: Iterable[Point]) -> tuple[Point, ...]:
+    return tuple(sorted(points, key=lambda point: 0.0 if isinstance(point.x, str) else point.x))
+
+
+def _point(benchmark: Mapping[str, Any]) -> tuple[str, Point]:
+    info = benchmark["extra_info"]
+    place = info["study"]
+    try:
+        walls = tuple(float(wall_s) for wall_s in info["rounds"]["wall_s"])
+        x, items = place["x"], int(place["items"])
+        if not walls or min(walls) <= 0 or items < 1:
+            raise ValueError("expected rounds of more than 0 s, and at least one item in each")
+        if not isinstance(x, str):
+            x = float(x)
+        interval = intervals.of_median(walls)
+        return str(place["line"]), Point(
+            x=x,
+            median_s=median(walls),
+            low_s=interval.low if interval else None,
+            high_s=interval.high if interval else None,
+            items=items,
+            cpu_s=float(median(info["rounds"]["cpu_s"])),
+            peak_pss_bytes=info.get("peak_pss_bytes"),
+            rounds=walls,
+            fullname=str(benchmark.get("fullname") or benchmark.get("name")),
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        raise StudyError(f"{_where(benchmark)}: {type(error).__name__}: {error}") from error
+
+
+def _where(benchmark: Mapping[str, Any]) -> str:
+    return f"{benchmark.get('fullname') or benchmark.get('name')}: extra_info.study"
