@@ -3,14 +3,68 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import IO, Self
 
 SIDE = "LAPTIME_GATE_SIDE"
 """In the environment of all that a side of a gate started: whose it is. What is started here ends by itself."""
+ANSWER_LIMIT_S = 10.0
+
+
+class HelperDied(Exception):
+    """A process that samples beside the work is gone or doesn't answer."""
+
+
+class Helper:
+    """A process that answers each line with a line; a context manager that leaves nothing behind.
+
+    called  what it is called where it died
+    """
+
+    called = "the helper"
+
+    def __init__(self, command: Sequence[str], stop_limit_s: float) -> None:
+        self._process = start(command)
+        self._stop_limit_s = stop_limit_s
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def ask(self, line: str) -> str:
+        """Send a line, and wait for the answer to it. Raises `HelperDied`."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(line.encode() + b"\n")
+            stdin.flush()
+        except BrokenPipeError:
+            raise HelperDied(f"{self.called} is gone") from None
+        if not select.select([stdout], [], [], ANSWER_LIMIT_S)[0]:
+            raise HelperDied(f"{self.called} did not answer within {ANSWER_LIMIT_S:g} s")
+        answer = stdout.readline()
+        if not answer:
+            raise HelperDied(f"{self.called} is gone")
+        return answer.decode().strip()
+
+    def close(self) -> None:
+        """End the process."""
+        end(self._process, self._stop_limit_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def start(command: Sequence[str], stderr: IO[bytes] | None = None) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ exactly those that the work asks for, raises, and then no timing of the benchmar
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -19,6 +20,8 @@ from laptime import machine
 from laptime.measure import Meter, Reading
 from laptime.memory import MemorySampler
 from laptime.replay import Served, Stage
+from laptime.timeline import Seen, timeline
+from laptime.watch import Watcher
 
 WARM = "warm"
 
@@ -105,11 +108,12 @@ class IdleSampler:
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What measures beside the timer."""
+    """What measures beside the timer; `watcher` is None where no round is to be watched."""
 
     meter: Meter | IdleMeter
     memory: MemorySampler | IdleSampler
     helpers: Callable[[], tuple[int, ...]]
+    watcher: Watcher | None = None
 
 
 def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments) -> None:
@@ -129,6 +133,11 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
             benchmark.pedantic(
                 timed, setup=timed.prepare, teardown=timed.judge, rounds=rounds.fit(round_s), iterations=1
             )
+            if instruments.watcher is not None:
+                watched = _Round(lap, work, IdleMeter())
+                benchmark.extra_info["timeline"] = _watched(
+                    watched, lap.stage, instruments.watcher, instruments.helpers()
+                )
     except BaseException as error:
         # Ctrl-C too: rounds cut short are no result (pytest-benchmark itself looks at `Exception` only)
         benchmark.has_error = True
@@ -184,6 +193,21 @@ def _first_round(first: _Round, instruments: Instruments) -> tuple[float, int | 
         peak_pss_bytes = instruments.memory.stop()
     first.judge()
     return round_s, peak_pss_bytes
+
+
+def _watched(one: _Round, stage: Stage | None, watcher: Watcher, helpers: tuple[int, ...]) -> dict[str, Any]:
+    """One more round, of the first recorded pass, as `laptime.timeline.timeline` draws it."""
+    one.prepare()
+    watcher.start(helpers)
+    began_ns = time.monotonic_ns()
+    try:
+        one()
+        ended_ns = time.monotonic_ns()
+    finally:
+        seen = watcher.stop()
+    visits = [] if stage is None else stage.take_log()
+    one.judge()
+    return timeline(Seen(began_ns, ended_ns, os.getpid(), visits, *seen))
 
 
 class _Round:

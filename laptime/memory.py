@@ -10,73 +10,30 @@ from __future__ import annotations
 import os
 import select
 import sys
-from types import TracebackType
-from typing import Self
 
 import psutil
 
 from laptime import child
 
 SAMPLE_INTERVAL_S = 0.005
-ANSWER_LIMIT_S = 10.0
 STOP_LIMIT_S = 5.0
 
 
-class SamplerDied(Exception):
-    """The memory sampler is gone or doesn't answer."""
-
-
-class MemorySampler:
+class MemorySampler(child.Helper):
     """A handle on the sampling process; a context manager that leaves nothing behind."""
 
-    def __init__(self) -> None:
-        self._process = child.start((sys.executable, "-m", "laptime.memory", str(os.getpid())))
+    called = "the memory sampler"
 
-    @property
-    def pid(self) -> int:
-        """The sampling process's id."""
-        return self._process.pid
+    def __init__(self) -> None:
+        super().__init__((sys.executable, "-m", "laptime.memory", str(os.getpid())), STOP_LIMIT_S)
 
     def start(self, helpers: tuple[int, ...] = ()) -> None:
         """Begin to sample the tree, `helpers` (process ids) left out. Returns once the first sample is taken."""
-        self._tell("start " + " ".join(map(str, (self.pid, *helpers))))
-        self._answer()
+        self.ask("start " + " ".join(map(str, (self.pid, *helpers))))
 
     def stop(self) -> int | None:
         """End sampling. The peak PSS in bytes; None where the system has no PSS."""
-        self._tell("stop")
-        peak = int(self._answer())
-        return peak or None
-
-    def close(self) -> None:
-        """End the process."""
-        child.end(self._process, STOP_LIMIT_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _tell(self, line: str) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(line.encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise SamplerDied("the memory sampler is gone") from None
-
-    def _answer(self) -> str:
-        stdout = self._process.stdout
-        assert stdout is not None
-        if not select.select([stdout], [], [], ANSWER_LIMIT_S)[0]:
-            raise SamplerDied(f"the memory sampler did not answer within {ANSWER_LIMIT_S:g} s")
-        line = stdout.readline()
-        if not line:
-            raise SamplerDied("the memory sampler is gone")
-        return line.decode().strip()
+        return int(self.ask("stop")) or None
 
 
 def tree_pss_bytes(root: psutil.Process, helpers: frozenset[int]) -> int:

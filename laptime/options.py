@@ -25,14 +25,15 @@ class OptionError(ValueError):
 class Options:
     """Where HTTP goes, and how fast it is played.
 
-    http     "replay", "live" or "record"
-    latency  as asked for on the command line; None leaves it to the suite
-    jitter   the seed by which waits are drawn anew; None plays them as they were recorded
-    origins  NAME of a recording -> the URL that stands in for its live origin
-    har      the file to write what was served to
-    secrets  what a recording leaves out
-    history  where the run is stored; None: nowhere
-    chosen   whether that store was named, rather than taken for want of a name
+    http       "replay", "live" or "record"
+    latency    as asked for on the command line; None leaves it to the suite
+    jitter     the seed by which waits are drawn anew; None plays them as they were recorded
+    origins    NAME of a recording -> the URL that stands in for its live origin
+    har        the file to write what was served to
+    timelines  whether one more round of each benchmark is watched
+    secrets    what a recording leaves out
+    history    where the run is stored; None: nowhere
+    chosen     whether that store was named, rather than taken for want of a name
     """
 
     http: str = REPLAY
@@ -40,6 +41,7 @@ class Options:
     jitter: int | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     har: Path | None = None
+    timelines: bool = False
     secrets: Secrets = field(default_factory=Secrets)
     history: str | None = None
     chosen: bool = False
@@ -59,6 +61,7 @@ def parse(
     *,
     jitter: int | None = None,
     har: str | None = None,
+    timelines: bool = False,
     secrets: Secrets | None = None,
     history: str | None = None,
     chosen: bool = False,
@@ -70,6 +73,7 @@ def parse(
         jitter=jitter,
         origins=dict(_origin(text) for text in origins),
         har=None if har is None else _writable(Path(har)),
+        timelines=timelines,
         secrets=secrets or Secrets(),
         history=history,
         chosen=chosen,

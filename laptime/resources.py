@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from laptime.options import Options
 
 if TYPE_CHECKING:
+    from laptime.child import Helper
     from laptime.lap import Instruments
     from laptime.memory import MemorySampler
     from laptime.replay import Handle, Latency, Stage
+    from laptime.watch import Watcher
 
 
 class KnownUnreachable(Exception):
@@ -29,6 +31,7 @@ class Resources:
         """What measures beside the timer; where another process does, what doesn't."""
         self._server: Handle | None = None
         self._memory: MemorySampler | None = None
+        self._watcher: Watcher | None = None
         self._stages: dict[tuple[object, ...], Stage] = {}
         self.before_round: Callable[[Stage], object] | None = None
         """See `laptime.replay.ReplayServer.before_round`."""
@@ -62,7 +65,11 @@ class Resources:
 
         if self._memory is None:
             self._memory = MemorySampler()
-        return Instruments(Meter(self._helpers), self._memory, self._helpers)
+        if self._watcher is None and self.options.timelines:
+            from laptime.watch import Watcher
+
+            self._watcher = Watcher()
+        return Instruments(Meter(self._helpers), self._memory, self._helpers, self._watcher)
 
     def reach(self, name: str, origin: str) -> str:
         """The URL of a live origin, or of what stands in for it; asked once whether it can be reached.
@@ -82,16 +89,17 @@ class Resources:
 
     def close(self) -> None:
         """Stop the processes."""
-        for helper in (self._server, self._memory):
-            if helper is not None:
-                helper.close()
-        self._server = self._memory = None
+        for helper in self._started():
+            helper.close()
+        self._server = self._memory = self._watcher = None
         self._stages.clear()
 
     def _helpers(self) -> tuple[int, ...]:
         """Processes of the harness, which are not the work's."""
-        pids = (helper.pid for helper in (self._server, self._memory) if helper is not None)
-        return tuple(pid for pid in pids if pid is not None)
+        return tuple(pid for helper in self._started() if (pid := helper.pid) is not None)
+
+    def _started(self) -> list[Handle | Helper]:
+        return [helper for helper in (self._server, self._memory, self._watcher) if helper is not None]
 
 
 def _start_server() -> Handle:

@@ -25,6 +25,8 @@ FORBIDDEN = {
     "laptime/report/*.py": CLOCKS_FILES_SOCKETS - {"datetime"}
     | {"laptime.plugin", "laptime.history.store", "laptime.replay", "laptime.lap", "laptime.record"},
     "laptime/plan.py": CLOCKS_FILES_SOCKETS,
+    "laptime/timeline.py": CLOCKS_FILES_SOCKETS | {"laptime.watch", "laptime.lap"},
+    "laptime/watch.py": {"pytest", "laptime.replay", "laptime.lap", "laptime.plugin", "laptime.timeline"},
     "laptime/har.py": CLOCKS_FILES_SOCKETS - {"datetime"},
     "laptime/redact.py": CLOCKS_FILES_SOCKETS | {"laptime"},
     "laptime/guard.py": {"laptime", "pathlib", "tempfile", "json", "asyncio", "uvloop"},

@@ -15,8 +15,8 @@ import pytest
 from plugin_support import until
 from support import ended, is_running
 
-from laptime import memory
-from laptime.memory import MemorySampler, SamplerDied, tree_pss_bytes
+from laptime.child import HelperDied
+from laptime.memory import MemorySampler, tree_pss_bytes
 
 needs_pss = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the proportional set size")
 SIZE_BYTES = 50_000_000
@@ -192,7 +192,7 @@ def test_one_that_died_cannot_start(doomed):
     """It says so, and nobody waits for its answer."""
     os.kill(doomed.pid, signal.SIGKILL)
     until(lambda: not is_running(doomed.pid))
-    with pytest.raises(SamplerDied, match="the memory sampler is gone"):
+    with pytest.raises(HelperDied, match="the memory sampler is gone"):
         doomed.start()
 
 
@@ -201,15 +201,15 @@ def test_one_that_died_while_it_sampled_cannot_stop(doomed):
     doomed.start()
     os.kill(doomed.pid, signal.SIGKILL)
     until(lambda: not is_running(doomed.pid))
-    with pytest.raises(SamplerDied, match="the memory sampler is gone"):
+    with pytest.raises(HelperDied, match="the memory sampler is gone"):
         doomed.stop()
 
 
 def test_one_that_is_silent_is_waited_for_only_so_long(doomed, monkeypatch):
     """A stopped process doesn't hang the session."""
-    monkeypatch.setattr(memory, "ANSWER_LIMIT_S", 0.05)
+    monkeypatch.setattr("laptime.child.ANSWER_LIMIT_S", 0.05)
     os.kill(doomed.pid, signal.SIGSTOP)
-    with pytest.raises(SamplerDied, match=r"the memory sampler did not answer within 0.05 s"):
+    with pytest.raises(HelperDied, match=r"the memory sampler did not answer within 0.05 s"):
         doomed.start()
     os.kill(doomed.pid, signal.SIGKILL)
 
@@ -219,7 +219,7 @@ def test_one_that_died_can_be_closed():
     sampler = MemorySampler()
     os.kill(sampler.pid, signal.SIGKILL)
     until(lambda: not is_running(sampler.pid))
-    with pytest.raises(SamplerDied):
+    with pytest.raises(HelperDied):
         sampler.start()
     sampler.close()
     sampler.close()

@@ -78,6 +78,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Write what the replay served, and when, as HAR 1.2, a page for each round.",
     )
     group.addoption(
+        "--timelines",
+        action="store_true",
+        help="After the timed rounds of each `lap`, watch one more: which worker waited, received and computed, and "
+        "when. `laptime report` draws it.",
+    )
+    group.addoption(
         "--origin",
         action="append",
         default=[],
@@ -104,6 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
             option("origin"),
             jitter=option("jitter"),
             har=option("har"),
+            timelines=option("timelines"),
             secrets=wanted.secrets,
             history=history,
             chosen=chosen,
@@ -285,7 +292,7 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
     Takes besides: ``rounds=(least, most, seconds)`` and ``group=``.
     """
     from laptime import lap as laps
-    from laptime.memory import SamplerDied
+    from laptime.child import HelperDied
     from laptime.replay import ReplayDied
 
     resources = request.config.stash[RESOURCES]
@@ -305,7 +312,7 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
         work = laps.Lap(open, check, lifecycle, stage, requests or {}, info)
         try:
             laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments())
-        except (ReplayDied, SamplerDied) as error:
+        except (HelperDied, ReplayDied) as error:
             pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
 
     return run

@@ -101,6 +101,7 @@ class Connection(asyncio.Protocol):  # its public methods are asyncio's and http
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         self._transport = cast(asyncio.Transport, transport)
         self._busy = False
+        self._port = _port(transport.get_extra_info("peername"))
         self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._transport.set_write_buffer_limits(high=0)  # to be told when the last byte is out
         self._house.inside.add(self)
@@ -310,6 +311,7 @@ class Connection(asyncio.Protocol):  # its public methods are asyncio's and http
                 first_ns,
                 time.monotonic_ns(),
                 sent_bytes,
+                self._port,
             )
         )
 
@@ -357,3 +359,8 @@ class Connection(asyncio.Protocol):  # its public methods are asyncio's and http
             asyncio.get_running_loop().call_later(LINGER_S, self._transport.close)
         else:
             self._transport.close()
+
+
+def _port(address: object) -> int:
+    """Of a client that is gone already, nothing is known."""
+    return int(address[1]) if isinstance(address, tuple) else 0

@@ -20,6 +20,7 @@ class Visit(NamedTuple):
     first_ns    when the head was handed to the system
     done_ns     when the last byte was
     sent_bytes  of the answer, its head included
+    port        the client's; 0 where it isn't known
     """
 
     origin: str
@@ -34,3 +35,4 @@ class Visit(NamedTuple):
     first_ns: int
     done_ns: int
     sent_bytes: int
+    port: int = 0
