@@ -1,0 +1,400 @@
+"""Scaling, sweeps and crossings: on points whose truth is known, exact and noisy, and on points that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, nan, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from laptime.stats.break_even import Crossing, NoCrossing, crossing
+from laptime.stats.intervals import Interval
+from laptime.stats.points import Point
+from laptime.stats.scaling import Amdahl, Estimate, Knee, NoFit, Usl, amdahl, knee, usl
+from laptime.stats.sweep import Best, best
+
+FIVE = (1, 2, 4, 8, 16)
+EIGHT = (1, 2, 3, 4, 6, 8, 12, 16)
+TEN = (*EIGHT, 24, 32)
+ROUNDS = 7
+
+
+def cost(workers: float, sigma: float, kappa: float) -> float:
+    """Seconds that so many workers take for what one does in a second, times the workers."""
+    return 1 + sigma * (workers - 1) + kappa * workers * (workers - 1)
+
+
+def law(
+    workers: Sequence[int], sigma: float = 0.0, kappa: float = 0.0, gamma: float = 50.0, items: int = 100
+) -> list[Point]:
+    """Points that are exactly on the curve."""
+    return [Point(n, items, (items * cost(n, sigma, kappa) / gamma / n,) * ROUNDS) for n in workers]
+
+
+def noisy(points: Sequence[Point], noise: float, random: np.random.Generator) -> list[Point]:
+    """Each point off by its own factor, and its rounds about it."""
+    return [
+        Point(one.x, one.items, tuple(one.seconds * np.exp(random.normal(0, noise) + random.normal(0, noise, ROUNDS))))
+        for one in points
+    ]
+
+
+def rates(*throughputs: float, workers: Sequence[int] = EIGHT) -> list[Point]:
+    """Points with these items a second."""
+    return [Point(n, 10, (10 / rate,) * ROUNDS) for n, rate in zip(workers, throughputs, strict=True)]
+
+
+def line(**seconds: Sequence[float]) -> list[Point]:
+    """``x1=(2.0, 2.1)``: a point at 1 of one item, and its rounds."""
+    return [Point(float(name[1:]), 1, tuple(rounds)) for name, rounds in seconds.items()]
+
+
+# points
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((2, 10, ()), "the point at 2 has no rounds"),
+        ((2, 0, (1.0,)), "the point at 2: 0 items a round; at least one is needed"),
+        ((2, 10, (1.0, 0.0)), "the point at 2: round 1 took 0.0 s; a positive number is needed"),
+        ((2, 10, (-1.0,)), "the point at 2: round 0 took -1.0 s"),
+        ((2, 10, (1.0, nan)), "the point at 2: round 1 took nan s"),
+        ((2, 10, (inf,)), "the point at 2: round 0 took inf s"),
+        ((nan, 10, (1.0,)), "a point at nan: a finite number is needed"),
+    ],
+)
+def test_what_cannot_have_been_measured_is_no_point(arguments: tuple[float, int, tuple[float, ...]], message: str):
+    """The message says which point, and which round."""
+    with pytest.raises(ValueError, match=message):
+        Point(*arguments)
+
+
+def test_a_point_s_throughput_is_of_its_median_round():
+    """With the interval of the median turned over; none from five rounds."""
+    six = Point(2, 12, (1.0, 2.0, 3.0, 5.0, 6.0, 12.0))
+    assert (3.0, Interval(1.0, 12.0), pytest.approx(1 / 3)) == (six.throughput, six.throughput_interval, six.item_s)
+    assert Point(2, 12, (1.0,) * 5).throughput_interval is None
+
+
+@pytest.mark.parametrize("ask", [amdahl, usl, knee, best, lambda points: crossing(points, points)])
+def test_a_line_has_one_figure_for_each_x(ask):
+    """Of two, neither is taken."""
+    with pytest.raises(ValueError, match="several points of one line at 1, 8"):
+        ask([*law(EIGHT), *law([8, 1])])
+
+
+@pytest.mark.parametrize("ask", [amdahl, usl, knee])
+@pytest.mark.parametrize("x", [0, -1, 1.5])
+def test_only_whole_workers_scale(ask, x):
+    """A line over sizes has no law."""
+    with pytest.raises(ValueError, match=rf"{x:g} is no number of workers"):
+        ask([*law(EIGHT), Point(x, 1, (1.0,))])
+
+
+# the laws
+
+
+@pytest.mark.parametrize("serial", [0.0, 0.003, 0.05, 0.5, 1.0])
+def test_amdahl_s_law_is_found_in_exact_figures(serial):
+    """Also at its bounds; in any order of the points."""
+    found = amdahl(law(FIVE, serial)[::-1])
+    assert isinstance(found, Amdahl)
+    assert (pytest.approx(50.0), pytest.approx(serial, abs=1e-9)) == (found.gamma.value, found.serial.value)
+    assert (1, 16, pytest.approx(0, abs=1e-9)) == (found.fewest, found.most, found.scatter)
+    assert found.serial.high - found.serial.low < 0.005
+
+
+@pytest.mark.parametrize(("sigma", "kappa"), [(0, 0), (0.05, 0.001), (0, 0.01), (0.3, 0), (1, 0), (0.5, 0.5)])
+def test_gunther_s_law_is_found_in_exact_figures(sigma, kappa):
+    """Also at its bounds."""
+    found = usl(law(EIGHT, sigma, kappa))
+    assert isinstance(found, Usl)
+    assert (pytest.approx(50.0), pytest.approx(sigma, abs=1e-9), pytest.approx(kappa, abs=1e-9)) == (
+        found.gamma.value,
+        found.sigma.value,
+        found.kappa.value,
+    )
+
+
+def test_a_law_holds_where_one_worker_was_not_measured():
+    """γ is fitted, not taken from one figure."""
+    found = amdahl(law((2, 4, 8, 16, 32), 0.05))
+    assert isinstance(found, Amdahl)
+    assert (2, pytest.approx(50.0), pytest.approx(0.05)) == (found.fewest, found.gamma.value, found.serial.value)
+
+
+@pytest.mark.parametrize(
+    ("fit", "workers", "sigma", "kappa", "noise"),
+    [
+        (amdahl, FIVE, 0.05, 0.0, 0.05),
+        (amdahl, EIGHT, 0.0, 0.0, 0.05),
+        (amdahl, EIGHT, 1.0, 0.0, 0.05),
+        (usl, TEN, 0.05, 0.001, 0.02),
+        (usl, TEN, 0.05, 0.001, 0.08),
+        (usl, EIGHT, 0.1, 0.0, 0.05),
+        (usl, EIGHT, 0.0, 0.01, 0.05),
+    ],
+)
+def test_the_intervals_hold_the_truth_as_often_as_they_say(fit, workers, sigma, kappa, noise):
+    """Of 600 noisy fits about 95 %, also where the truth is a bound; a refused law counts as a miss."""
+    random, truth = np.random.default_rng(7), law(workers, sigma, kappa)
+    names = {"gamma": 50.0, "serial": sigma} if fit is amdahl else {"gamma": 50.0, "sigma": sigma, "kappa": kappa}
+    held, times = dict.fromkeys(names, 0), 600
+    for _ in range(times):
+        found = fit(noisy(truth, noise, random))
+        for name, true in names.items():
+            held[name] += not isinstance(found, NoFit) and getattr(found, name).low <= true <= getattr(found, name).high
+    assert all(0.90 * times <= count <= 0.985 * times for count in held.values()), held
+
+
+@pytest.mark.parametrize("fit", [amdahl, usl])
+def test_a_parameter_lies_in_its_interval_and_that_within_the_law_s_bounds(fit):
+    """In every noisy fit."""
+    random = np.random.default_rng(3)
+    for sigma in (0.0, 0.02, 1.0):
+        for _ in range(100):
+            found = fit(noisy(law(EIGHT, sigma), 0.1, random))
+            if isinstance(found, NoFit):
+                continue
+            parameters = [found.gamma, *((found.serial,) if isinstance(found, Amdahl) else (found.sigma, found.kappa))]
+            for one in parameters:
+                assert 0 <= one.low <= one.value <= one.high
+            assert parameters[1].high <= 1
+
+
+@pytest.mark.parametrize(
+    ("fit", "least", "name"), [(amdahl, 5, "Amdahl's law"), (usl, 8, "the Universal Scalability Law")]
+)
+def test_too_few_numbers_of_workers_have_no_fit(fit, least, name):
+    """The reason counts them; one more, and there is a fit."""
+    exact = law(TEN, 0.05, 0.001 if fit is usl else 0)
+    assert NoFit(f"{name} needs {least} numbers of workers at least; none measured") == fit([])
+    for count in range(1, least):
+        assert NoFit(f"{name} needs {least} numbers of workers at least; {count} measured") == fit(exact[:count])
+    assert not isinstance(fit(exact[:least]), NoFit)
+
+
+@pytest.mark.parametrize("fit", [amdahl, usl])
+@pytest.mark.parametrize("workers", [0.99, 0, -1, 16.01, 17, nan, inf])
+def test_no_law_is_drawn_past_what_was_measured(fit, workers):
+    """Neither below nor above."""
+    found = fit(law(EIGHT, 0.05))
+    assert pytest.approx(50.0) == found.throughput(1)
+    assert pytest.approx(50 * 16 / cost(16, 0.05, 0)) == found.throughput(16)
+    with pytest.raises(ValueError, match="workers: from 1 to 16 were measured, and the law is not drawn further"):
+        found.throughput(workers)
+
+
+def test_the_peak_is_where_throughput_turns_down():
+    """Its place is √((1 - σ)/κ)."""
+    found = usl(law(TEN, 0.05, 0.005))
+    assert isinstance(found, Usl)
+    assert pytest.approx(sqrt(0.95 / 0.005)) == found.peak
+    assert found.throughput(found.peak) > max(found.throughput(found.peak - 1), found.throughput(found.peak + 1))
+
+
+@pytest.mark.parametrize(
+    "points",
+    [law(TEN, 0.05, 0.0005), law(TEN, 0.05, 0.0), law(EIGHT, 0.05, 0.003)],
+    ids=["at 43 workers of 32", "nowhere", "at 18 workers of 16"],
+)
+def test_a_peak_that_was_not_measured_is_none(points):
+    """The law is not believed beyond the points."""
+    found = usl(points)
+    assert isinstance(found, Usl)
+    assert found.peak is None
+
+
+def test_a_peak_that_may_be_nowhere_is_none():
+    """Where κ may be 0, throughput may only level off."""
+    estimate = Estimate(0.01, 0.0, 0.02)
+    assert Usl(Estimate(1, 1, 1), Estimate(0, 0, 0), estimate, 0.1, 1, 32).peak is None
+
+
+@pytest.mark.parametrize("fit", [amdahl, usl])
+def test_equal_throughput_is_all_serial(fit):
+    """More workers do no more: a serial fraction of 1."""
+    found = fit(rates(*[100.0] * 8))
+    serial = found.serial if isinstance(found, Amdahl) else found.sigma
+    assert (pytest.approx(1.0), pytest.approx(1.0, abs=0.01)) == (serial.value, serial.low)
+
+
+@pytest.mark.parametrize(
+    ("fit", "points", "reason"),
+    [
+        (amdahl, rates(*[n**1.3 for n in EIGHT]), "throughput grows by more than the workers: Amdahl's law has no σ"),
+        (usl, [Point(n, 1, ((1.5 + n) / n**2,)) for n in EIGHT], "throughput grows by more than the workers: the Univ"),
+        (amdahl, rates(100.0, *[70.0] * 7), "several workers do less than one: Amdahl's law has no σ above 1"),
+        (usl, rates(100.0, *[70.0] * 7), "several workers do less than one: the Universal Scalability Law has no σ ab"),
+        (usl, [Point(n, 1, (cost(n, 0.5, -0.02) / n,)) for n in EIGHT], "throughput levels off and rises again"),
+    ],
+)
+def test_figures_that_a_law_does_not_allow_have_no_fit(fit, points, reason):
+    """Superlinear, or slower than one: the reason says so, with the parameter that would be needed."""
+    found = fit(points)
+    assert isinstance(found, NoFit)
+    assert found.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("fit", [amdahl, usl])
+def test_figures_without_any_law_have_no_fit_or_a_wide_one(fit):
+    """Throughputs at random: nothing certain is said of them."""
+    random = np.random.default_rng(5)
+    for _ in range(100):
+        found = fit(rates(*np.exp(random.normal(0, 2, 8))))
+        assert isinstance(found, NoFit) or found.scatter > 0.1
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=8, max_size=8))
+def test_whatever_the_figures_are_there_is_an_answer(throughputs):
+    """A fit within bounds or a reason, and never an error."""
+    for fit in (amdahl, usl):
+        found = fit(rates(*throughputs))
+        if not isinstance(found, NoFit):
+            assert all(found.throughput(n) > 0 for n in EIGHT)
+
+
+# the knee
+
+
+def test_the_knee_is_the_fewest_workers_that_lose_nothing():
+    """Within 5 % of the best; exact figures have no doubt."""
+    found = knee(rates(10, 20, 30, 40, 58, 59, 60, 57))
+    assert Knee(workers=6, low=6, high=6, best=12, most=16) == found
+    assert not found.at_edge
+
+
+def test_a_line_that_still_rises_at_its_end_has_its_knee_there():
+    """Which is said: it is none."""
+    found = knee(law(EIGHT, 0.0))
+    assert (16, True) == (found.workers, found.at_edge)
+
+
+def test_doubt_is_told_as_from_where_to_where_the_knee_may_be():
+    """8 workers are 4 % slower than the best, give or take 20 %: they may not be enough, and fewer may be."""
+    spread = (0.8, 0.85, 0.9, 1.0, 1.1, 1.15, 1.2)
+    points = [
+        Point(n, 1, tuple(one / rate for one in spread)) for n, rate in zip(FIVE, (10, 50, 90, 96, 100), strict=True)
+    ]
+    assert Knee(workers=8, low=4, high=16, best=16, most=16) == knee(points)
+
+
+def test_too_few_rounds_leave_all_doubt():
+    """One round each: the best is known to be the best, and nothing else."""
+    assert Knee(workers=8, low=1, high=16, best=16, most=16) == knee(
+        [Point(n, 1, (1 / rate,)) for n, rate in zip(FIVE, (10, 50, 90, 96, 100), strict=True)]
+    )
+
+
+@pytest.mark.parametrize("points", [[], law([4])])
+def test_less_than_two_points_have_no_knee(points):
+    """There is nothing to compare."""
+    assert knee(points) is None
+
+
+def test_what_is_slower_than_one_has_its_knee_at_one():
+    """More workers lose."""
+    assert Knee(1, 1, 1, best=1, most=16) == knee(rates(*[100 / n for n in EIGHT]))
+
+
+# the best of a sweep
+
+
+def test_the_best_is_told_with_what_does_as_well():
+    """From where to where, without a gap, no point is shown to be over 5 % slower."""
+    exact = line(x1=[9.0] * 6, x4=[1.04] * 6, x16=[1.0] * 6, x64=[1.03] * 6, x256=[1.2] * 6, x1024=[1.01] * 6)
+    assert Best(16, low=4, high=64, first=1, last=1024) == best(exact[::-1])
+
+
+def test_the_best_counts_time_by_the_item():
+    """Rounds of more items take longer."""
+    assert 2 == best([Point(1, 10, (1.0,) * 6), Point(2, 1000, (2.0,) * 6)]).x
+
+
+def test_nothing_is_shown_by_too_few_rounds():
+    """All may do as well."""
+    assert Best(16, low=1, high=64, first=1, last=64) == best(line(x1=[9.0], x16=[1.0], x64=[3.0]))
+
+
+def test_one_point_is_no_best():
+    """There is nothing that it is better than."""
+    assert best(line(x1=[1.0])) is None
+
+
+# crossings
+
+
+def test_a_crossing_lies_between_two_sizes():
+    """Where the logarithm of the ratio is 0: here half way between 1 and 100, on a logarithmic axis."""
+    plain = line(x1=[1.0] * 6, x100=[1.0] * 6)
+    found = crossing(plain, line(x1=[2.0] * 6, x100=[0.5] * 6))
+    assert Crossing(pytest.approx(10), pytest.approx(10), pytest.approx(10)) == found
+
+
+def test_a_crossing_s_interval_is_where_the_ratios_intervals_cross():
+    """The wider the rounds, the wider it is; it lies about the crossing."""
+    plain = line(x1=[1.0, 1.1, 0.9, 1.05, 0.95, 1.0], x100=[1.0, 1.1, 0.9, 1.05, 0.95, 1.0])
+    found = crossing(plain, line(x1=[2.0, 2.2, 1.8, 2.1, 1.9, 2.0], x100=[0.5, 0.55, 0.45, 0.52, 0.48, 0.5]))
+    assert isinstance(found, Crossing)
+    assert 5 < found.low < found.x < found.high < 20
+
+
+def test_the_last_crossing_counts():
+    """What pays only here and there doesn't pay from there on."""
+    plain = line(**{f"x{10**n}": [1.0] * 6 for n in range(5)})
+    found = crossing(plain, line(x1=[2.0] * 6, x10=[0.5] * 6, x100=[2.0] * 6, x1000=[0.5] * 6, x10000=[0.2] * 6))
+    assert isinstance(found, Crossing)
+    assert pytest.approx(10**2.5) == found.x
+
+
+def test_an_end_that_was_not_reached_is_none():
+    """Too few rounds tell of no size that the other way surely pays, nor that it doesn't."""
+    found = crossing(line(x1=[1.0], x100=[1.0]), line(x1=[2.0], x100=[0.5]))
+    assert Crossing(pytest.approx(10), None, None) == found
+
+
+@pytest.mark.parametrize(
+    ("other", "no_crossing"),
+    [
+        (line(x1=[2.0], x100=[1.5]), NoCrossing("no gain up to 100, the greatest that was measured", pays=False)),
+        (line(x1=[0.5], x100=[1.5]), NoCrossing("no gain up to 100, the greatest that was measured", pays=False)),
+        (line(x1=[0.5], x100=[0.2]), NoCrossing("a gain from 1 on, the smallest that was measured", pays=True)),
+        (
+            line(x1=[2.0], x50=[0.2]),
+            NoCrossing("two sizes at least are needed at which both were measured; there are 1", pays=None),
+        ),
+    ],
+    ids=["never", "lost again", "always", "elsewhere"],
+)
+def test_where_nothing_crosses_the_reason_is_told(other, no_crossing):
+    """And whether the other way pays."""
+    assert no_crossing == crossing(line(x1=[1.0], x100=[1.0]), other)
+
+
+def test_a_size_of_nothing_has_no_logarithm():
+    """It is refused."""
+    with pytest.raises(ValueError, match="no place on a logarithmic axis"):
+        crossing(line(x0=[1.0], x1=[1.0]), line(x0=[1.0], x1=[1.0]))
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.1])
+def test_the_interval_of_a_crossing_holds_it(noise):
+    """Of 400 noisy pairs of lines, at least 94 %: the ends take each ratio at its worst."""
+    random, held, times = np.random.default_rng(11), 0, 400
+    sizes = (1, 4, 16, 64, 256)
+    for _ in range(times):
+        plain, other = (
+            [
+                Point(x, 1, tuple(one * np.exp(random.normal(0, noise, 8))))
+                for x, one in zip(sizes, seconds, strict=True)
+            ]
+            for seconds in ((1, 4, 16, 64, 256), [20 * (x / 20) ** 0.5 for x in sizes])
+        )
+        found = crossing(plain, other)
+        assert isinstance(found, Crossing)
+        held += (found.low or 0) <= 20 <= (found.high or inf)
+    assert held >= 0.94 * times
