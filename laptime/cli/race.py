@@ -1,4 +1,4 @@
-"""`laptime race`: the race in a file of results."""
+"""`laptime race`: the races and studies in a file of results."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from pathlib import Path
 
 from laptime.cli._codes import CANNOT, OK
 from laptime.cli._terminal import color, tell, width
-from laptime.report import race, tables
+from laptime.report import race, study, study_tables, tables
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command."""
     show = commands.add_parser(
         "race",
-        help="show the race in a file of results",
+        help="show the races and studies in a file of results",
         description="Read what `pytest --benchmark-only --benchmark-json FILE` wrote (or a file saved by "
-        "`--benchmark-autosave`), and show each workload's race: who won, by how much, at what cost, and why.",
+        "`--benchmark-autosave`), and show each workload's race (who won, by how much, at what cost, and why) "
+        "and what each study answers.",
         epilog="example: laptime race results.json --format markdown",
     )
     show.add_argument("file", type=Path, metavar="FILE")
@@ -29,22 +30,26 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _race(options: argparse.Namespace) -> int:
     try:
         document = json.loads(options.file.read_text(encoding="utf-8"))
-        found = race.races(document["benchmarks"])
-        shown = _shown(found, options.format)
+        races, studies = race.races(document["benchmarks"]), study.studies(document["benchmarks"])
+        shown = _shown(races, studies, options.format)
+    except study.StudyError as error:
+        tell(f"laptime: {options.file}: {error}")
+        return CANNOT
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         tell(f"laptime: {options.file}: not a file of pytest-benchmark: {error!r}")
         return CANNOT
-    if not found:
+    if not races and not studies:
         tell(f"laptime: {options.file}: holds no benchmarks of laptime's `lap` fixture")
         return CANNOT
     print(shown, end="")
     return OK
 
 
-_MARKDOWN = {"markdown": tables.markdown, "overview": tables.overview}
-
-
-def _shown(found: Sequence[race.Race], layout: str) -> str:
-    if layout in _MARKDOWN:
-        return _MARKDOWN[layout](found)
-    return tables.terminal(found, width=width(), color=color()).lstrip("\n")
+def _shown(races: Sequence[race.Race], studies: Sequence[study.Study], layout: str) -> str:
+    if layout == "overview":
+        return tables.overview(races)
+    if layout == "markdown":
+        return "\n".join(filter(None, (tables.markdown(races) if races else "", study_tables.markdown(studies))))
+    wide, colored = width(), color()
+    shown = tables.terminal(races, width=wide, color=colored) if races else ""
+    return (shown + study_tables.terminal(studies, width=wide, color=colored)).lstrip("\n")

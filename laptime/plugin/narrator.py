@@ -109,13 +109,24 @@ class Narrator:
                 f"laptime: nothing was timed (benchmarks are disabled); {len(checked)} answers are right", yellow=True
             )
             return
-        found = race.races(bench.as_dict() for bench in session.benchmarks if bench and not bench.has_error)
+        timed = [bench.as_dict() for bench in session.benchmarks if bench and not bench.has_error]
+        found, points = race.races(timed), [one for one in timed if "study" in one["extra_info"]]
+        if not found and not points:
+            return
+        terminalreporter.section("laptime", sep="-", yellow=True)
+        width, color, text = self._config.get_terminal_writer().fullwidth, terminalreporter.hasmarkup, ""
         if found:
             from laptime.report import tables  # Rich: only where there is something to show
 
-            terminalreporter.section("laptime", sep="-", yellow=True)
-            width = self._config.get_terminal_writer().fullwidth
-            terminalreporter.write(tables.terminal(found, width=width, color=terminalreporter.hasmarkup).lstrip("\n"))
+            text += tables.terminal(found, width=width, color=color)
+        if points:
+            from laptime.report import study, study_tables
+
+            try:
+                text += study_tables.terminal(study.studies(points), width=width, color=color)
+            except study.StudyError as error:  # of somebody's own study; the figures stand all the same
+                text += f"\nlaptime: {error}\n"
+        terminalreporter.write(text.lstrip("\n"))
 
     def _setting(self) -> str:
         if self._options.http == REPLAY:

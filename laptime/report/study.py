@@ -7,7 +7,7 @@ scaling     x is a number of workers; throughput against that of one worker
 sweep       x is a number; which is best, and from where to where it makes no difference
 break_even  x is a number; the first line is the plain way, and another begins to gain on it somewhere
 phases      x is a name, a part of one whole
-compare     x is a name; the lines are compared with the first one at each, or, where there is one line, its places
+compare     x is a name; each is compared with the first one of its line
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 from laptime.stats import intervals
+from laptime.stats import points as stats
 
 KINDS = ("scaling", "sweep", "break_even", "phases", "compare")
 
@@ -36,7 +37,7 @@ class Point:
     items           how many items a round does
     cpu_s           CPU seconds of a round (median), child processes included
     peak_pss_bytes  peak memory of the process tree; None where the system doesn't tell
-    rounds          wall seconds, in order
+    rounds          wall seconds, in order; empty where the history has thinned them
     """
 
     x: float | str
@@ -70,6 +71,14 @@ class Line:
     def at(self, x: float | str) -> Point | None:
         """The point there."""
         return next((point for point in self.points if point.x == x), None)
+
+    def measured(self) -> list[stats.Point]:
+        """The points as `laptime.stats` takes them; where rounds are thinned, each is its median."""
+        return [
+            stats.Point(point.x, point.items, point.rounds or (point.median_s,))
+            for point in self.points
+            if not isinstance(point.x, str)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +148,22 @@ def _point(benchmark: Mapping[str, Any]) -> tuple[str, Point]:
     info = benchmark["extra_info"]
     place = info["study"]
     try:
-        walls = tuple(float(wall_s) for wall_s in info["rounds"]["wall_s"])
+        rounds = info["rounds"]
+        walls = tuple(float(wall_s) for wall_s in rounds.get("wall_s") or ())
         x, items = place["x"], int(place["items"])
-        if not walls or min(walls) <= 0 or items < 1:
+        if isinstance(x, bool) or not isinstance(x, int | float | str):
+            raise TypeError(f"x: expected a number or a name, got {x!r}")
+        middle = median(walls) if walls else float(benchmark["stats"]["median"])
+        if min((middle, *walls)) <= 0 or items < 1:
             raise ValueError("expected rounds of more than 0 s, and at least one item in each")
-        if not isinstance(x, str):
-            x = float(x)
         interval = intervals.of_median(walls)
         return str(place["line"]), Point(
             x=x,
-            median_s=median(walls),
+            median_s=middle,
             low_s=interval.low if interval else None,
             high_s=interval.high if interval else None,
             items=items,
-            cpu_s=float(median(info["rounds"]["cpu_s"])),
+            cpu_s=float(median(rounds["cpu_s"]) if "cpu_s" in rounds else rounds["cpu_median_s"]),
             peak_pss_bytes=info.get("peak_pss_bytes"),
             rounds=walls,
             fullname=str(benchmark.get("fullname") or benchmark.get("name")),

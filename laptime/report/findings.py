@@ -1,0 +1,133 @@
+"""What a study answers, in sentences computed from its figures. Pure.
+
+Nothing here decides anything about figures: `laptime.stats` does, and these are its words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from laptime.report.race import duration, times
+from laptime.report.study import Line, Study
+from laptime.stats.break_even import Crossing, crossing
+from laptime.stats.scaling import Amdahl, NoFit, Usl, amdahl, knee, usl
+from laptime.stats.sweep import best
+
+MEMORY_GROWS = 1.5
+"""Peak memory that differs by less along a line is not worth a sentence."""
+_MB = 1e6
+
+
+def findings(study: Study) -> list[str]:
+    """A sentence or two for each line."""
+    return list(_SAYS[study.kind](study))
+
+
+def law(line: Line) -> Amdahl | Usl | NoFit:
+    """The law that can be fitted: Gunther's to eight numbers of workers and more, else Amdahl's; or why none can."""
+    points = line.measured()
+    gunther = usl(points)
+    return gunther if isinstance(gunther, Usl) else amdahl(points)
+
+
+def number(x: float | str) -> str:
+    """``1,024``, ``0.05``, or the name."""
+    return x if isinstance(x, str) else f"{x:,.6g}"
+
+
+def _scaling(study: Study) -> Iterator[str]:
+    for line in study.lines:
+        found = knee(line.measured())
+        if found is None:
+            yield f"{line.name}: measured with one number of {study.x_name} only."
+            continue
+        first, at = line.points[0], line.at(found.workers)
+        assert at is not None  # the knee is one of the points
+        gain = f"{times(first.per_item_s / at.per_item_s)} {number(first.x)}"
+        if found.workers == first.x:
+            said = f"{line.name}: more than {number(first.x)} gains nothing"
+        elif found.at_edge:
+            said = f"{line.name}: gains up to {found.workers}, the most that was measured: {gain}"
+        else:
+            said = f"{line.name}: {found.workers} are enough ({_span(found.low, found.high)}): {gain}"
+        yield f"{said}. {_law(line)}"
+
+
+def _law(line: Line) -> str:
+    fitted = law(line)
+    if isinstance(fitted, NoFit):
+        return f"No law: {fitted.reason}."
+    if isinstance(fitted, Amdahl):
+        serial = fitted.serial
+        return f"By Amdahl's law {serial.value:.1%} of it is serial ({serial.low:.1%} to {serial.high:.1%})."
+    sigma, kappa = fitted.sigma, fitted.kappa
+    peak = f"; the most at {fitted.peak:.0f}" if fitted.peak is not None else ""
+    return (
+        f"By the Universal Scalability Law contention is {sigma.value:.1%} ({sigma.low:.1%} to {sigma.high:.1%}) and "
+        f"coherency {kappa.value:.2%} ({kappa.low:.2%} to {kappa.high:.2%}){peak}."
+    )
+
+
+def _sweep(study: Study) -> Iterator[str]:
+    for line in study.lines:
+        found = best(line.measured())
+        if found is None:
+            yield f"{line.name}: measured at one {study.x_name} only."
+            continue
+        at = line.at(found.x)
+        assert at is not None  # the best is one of the points
+        beyond = "" if found.first < found.low and found.high < found.last else ", as far as it was measured"
+        span = f"from {number(found.low)} to {number(found.high)} nothing is lost{beyond}"
+        alike = span if found.low < found.high else "no other does as well"
+        took = f"{duration(at.per_item_s)} a {study.item}"
+        yield f"{line.name}: best at {number(found.x)} {study.x_name} ({took}); {alike}."
+        yield from _memory(line)
+
+
+def _memory(line: Line) -> Iterator[str]:
+    known = [(point.x, point.peak_pss_bytes) for point in line.points if point.peak_pss_bytes]
+    if known and known[-1][1] >= MEMORY_GROWS * known[0][1]:
+        (first, little), (last, much) = known[0], known[-1]
+        yield f"{line.name}: memory {little / _MB:,.0f} MB at {number(first)}, {much / _MB:,.0f} MB at {number(last)}."
+
+
+def _break_even(study: Study) -> Iterator[str]:
+    plain, *others = study.lines
+    for line in others:
+        found = crossing(plain.measured(), line.measured())
+        if isinstance(found, Crossing):
+            low = "less" if found.low is None else f"{found.low:.3g}"
+            high = "more than was measured" if found.high is None else f"{found.high:.3g}"
+            yield f"{line.name}: pays from {found.x:.3g} {study.x_name} on ({low} to {high}), against {plain.name}."
+        else:
+            yield f"{line.name}, against {plain.name}: {found.reason}."
+
+
+def _phases(study: Study) -> Iterator[str]:
+    sums = {line.name: sum(point.median_s for point in line.points) for line in study.lines}
+    for line in study.lines:
+        most = max(line.points, key=lambda point: point.median_s)
+        share = most.median_s / sums[line.name]
+        yield f"{line.name}: {duration(sums[line.name])} in all, {share:.0%} of it {number(most.x)}."
+
+
+def _compare(study: Study) -> Iterator[str]:
+    for line in study.lines:
+        first, *others = line.points
+        against = ", ".join(f"{number(one.x)} {times(first.per_item_s / one.per_item_s)}" for one in others)
+        if against:
+            yield f"{line.name}, against {number(first.x)} ({duration(first.per_item_s)}): {against}."
+        yield from _memory(line)
+
+
+def _span(low: int, high: int) -> str:
+    return f"between {low} and {high}, as sure as this is" if low < high else "and no fewer"
+
+
+_SAYS = {
+    "scaling": _scaling,
+    "sweep": _sweep,
+    "break_even": _break_even,
+    "phases": _phases,
+    "compare": _compare,
+}

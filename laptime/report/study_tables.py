@@ -1,0 +1,95 @@
+"""Studies as tables and sentences: for a terminal, by Rich, and as Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+from laptime.report.console import escaped, plain, printed
+from laptime.report.findings import findings, number
+from laptime.report.race import duration, times
+from laptime.report.study import Line, Point, Study
+
+_ANY = 1000
+NOTHING = "–"
+
+
+def terminal(several: Sequence[Study], *, width: int, color: bool) -> str:
+    """Every study as a table and what it answers."""
+
+    def show(write: Callable[..., None]) -> None:
+        for study in several:
+            write()
+            write(plain(f"{study.name}: {study.title}"), style="bold")
+            write(_fitting(study, width))
+            for sentence in findings(study):
+                write(plain(sentence))
+
+    return printed(show, width=width, color=color)
+
+
+def markdown(several: Sequence[Study]) -> str:
+    """The same for a document."""
+    blocks = []
+    for study in several:
+        headings, rows = _wide(study)
+        table = [_row(headings), "|---|" + "---:|" * (len(headings) - 1), *map(_row, rows)]
+        said = [escaped(sentence) for sentence in findings(study)]
+        blocks.append("\n".join([f"**{escaped(study.name)}: {escaped(study.title)}**", "", *table, "", " ".join(said)]))
+    return "".join(f"{block}\n" for block in blocks)
+
+
+def figure(study: Study, line: Line, point: Point) -> str:
+    """What a point says in its kind of study: seconds, and where something is to be compared, how many times faster."""
+    took = duration(point.per_item_s)
+    if study.kind in ("phases", "sweep", "break_even"):
+        return took
+    base = line.points[0]
+    return took if base is point else f"{took} {times(base.per_item_s / point.per_item_s)}"
+
+
+def _wide(study: Study) -> tuple[list[str], list[list[str]]]:
+    """A row for each place and a column for each line; of phases, which add up, the other way round."""
+    if study.kind == "phases":
+        headings = ["", *map(number, study.places), "all"]
+        rows = []
+        for line in study.lines:
+            found = [line.at(x) for x in study.places]
+            parts = [figure(study, line, one) if one else NOTHING for one in found]
+            rows.append([line.name, *parts, duration(sum(one.per_item_s for one in found if one))])
+        return headings, rows
+    return [study.x_name, *(line.name for line in study.lines)], [
+        [number(x), *(figure(study, line, one) if (one := line.at(x)) else NOTHING for line in study.lines)]
+        for x in study.places
+    ]
+
+
+def _long(study: Study) -> tuple[list[str], list[list[str]]]:
+    """A row for each point: where the terminal is too narrow for a column for each line."""
+    return ["", study.x_name, f"a {study.item}"], [
+        [line.name, number(point.x), figure(study, line, point)] for line in study.lines for point in line.points
+    ]
+
+
+def _fitting(study: Study, width: int) -> Table:
+    console = Console(width=_ANY, markup=False, emoji=False)
+    wide = _table(*_wide(study))
+    if Measurement.get(console, console.options, wide).maximum <= width:
+        return wide
+    return _table(*_long(study))
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(plain(heading), justify="right" if table.columns else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(plain, row))
+    return table
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(escaped, cells))} |"
