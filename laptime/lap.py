@@ -133,7 +133,8 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
             benchmark.pedantic(
                 timed, setup=timed.prepare, teardown=timed.judge, rounds=rounds.fit(round_s), iterations=1
             )
-            if instruments.watcher is not None:
+            # a study asks how figures change, not how a round goes
+            if instruments.watcher is not None and "study" not in lap.info:
                 watched = _Round(lap, work, IdleMeter())
                 benchmark.extra_info["timeline"] = _watched(
                     watched, lap.stage, instruments.watcher, instruments.helpers()

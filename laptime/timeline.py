@@ -21,6 +21,8 @@ BIN_S = 0.005
 MOST_BINS = 240
 IDLE_SHARE = 0.01
 """A thread without requests that computed for less than this share of the round has no lane."""
+MOST_LANES = 64
+"""More can't be told apart in a picture; the rest is counted."""
 _NS_PER_S = 1e9
 _DIGITS = 6
 
@@ -53,7 +55,8 @@ def timeline(seen: Seen) -> dict[str, Any]:
     """The round as JSON, all times in seconds from its beginning.
 
     ``{"seconds", "bin_s", "lanes": [{"name", "requests": [{"name", "start", "connect", "wait", "receive", "status"}],
-    "cpu": [[start, share of one CPU], …]}], "cpu_total": [[start, CPUs], …]}``; bins without CPU are left out.
+    "cpu": [[start, share of one CPU], …]}], "lanes_left_out", "cpu_total": [[start, CPUs], …]}``; bins without CPU are
+    left out, and lanes beyond `MOST_LANES`.
     """
     seconds = (seen.ended_ns - seen.began_ns) / _NS_PER_S
     bin_s = max(BIN_S, seconds / MOST_BINS)
@@ -84,8 +87,9 @@ def timeline(seen: Seen) -> dict[str, Any]:
                 "requests": [_request(visit, seen.began_ns) for visit in requests.get(lane, ())],
                 "cpu": _listed(computed.get(lane, ()), bin_s),
             }
-            for lane in ordered
+            for lane in ordered[:MOST_LANES]
         ],
+        "lanes_left_out": max(0, len(ordered) - MOST_LANES),
         "cpu_total": _listed(total, bin_s),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import sys
 import threading
@@ -20,6 +21,8 @@ from laptime import child
 from laptime.measure import descendants
 
 SAMPLE_INTERVAL_S = 0.002
+SAMPLING_SHARE = 0.2
+"""Of one CPU that sampling takes at the most: of a thousand threads, samples are fewer."""
 LISTING_INTERVAL_S = 0.005
 PORTS_INTERVAL_S = 0.05
 STOP_LIMIT_S = 5.0
@@ -155,9 +158,9 @@ def _watch(root: int, helpers: frozenset[int]) -> str:
         tree.list_tasks()
         tree.sample()
         print("watching", flush=True)  # noqa: T201 (the answer to `start`)
-        listed_at = time.monotonic()
+        listed_at, interval_s = time.monotonic(), SAMPLE_INTERVAL_S
         ports_at = listed_at - PORTS_INTERVAL_S + LISTING_INTERVAL_S
-        while not select.select([sys.stdin], [], [], SAMPLE_INTERVAL_S)[0]:
+        while not select.select([sys.stdin], [], [], interval_s)[0]:
             now = time.monotonic()
             if now - listed_at >= LISTING_INTERVAL_S:
                 tree.list_tasks()
@@ -166,6 +169,7 @@ def _watch(root: int, helpers: frozenset[int]) -> str:
                 tree.find_ports()
                 ports_at = now
             tree.sample()
+            interval_s = max(SAMPLE_INTERVAL_S, (time.monotonic() - now) / SAMPLING_SHARE)
         tree.sample()
         tree.find_ports()
     finally:
@@ -177,6 +181,10 @@ def _watch(root: int, helpers: frozenset[int]) -> str:
 def main() -> None:
     """Obey `start` and `stop` until the standard input ends."""
     root = int(sys.argv[1])
+    # a file is open for each thread
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # where the system's own limit is lower
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     seen = ""
     # read line by line, unbuffered: `select` must see what has not been read
     with os.fdopen(0, "rb", buffering=0) as commands:

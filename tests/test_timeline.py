@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laptime.replay import Visit
-from laptime.timeline import MOST_BINS, Seen, timeline
+from laptime.timeline import MOST_BINS, MOST_LANES, Seen, timeline
 
 MS = 1_000_000
 BEGAN_NS = 5_000 * MS
@@ -108,6 +108,12 @@ def test_no_lane_ever_computes_more_than_there_is_time(steps: list[tuple[int, in
         assert len(lane["cpu"]) <= MOST_BINS + 1
 
 
+def test_no_more_lanes_than_can_be_told_apart() -> None:
+    """Of a thousand connections the first are drawn, and the others counted."""
+    drawn = timeline(seen([visit(number, number % 70, connection=number) for number in range(1000)]))
+    assert (MOST_LANES, 1000 - MOST_LANES) == (len(drawn["lanes"]), drawn["lanes_left_out"])
+
+
 def test_a_round_in_which_nothing_was_seen_is_empty() -> None:
     """As on a system that tells nothing of threads, of work without HTTP."""
-    assert {"seconds": 0.1, "bin_s": 0.005, "lanes": [], "cpu_total": []} == timeline(seen())
+    assert {"seconds": 0.1, "bin_s": 0.005, "lanes": [], "lanes_left_out": 0, "cpu_total": []} == timeline(seen())
