@@ -23,7 +23,7 @@ from laptime.replay import Served, Stage
 from laptime.timeline import Seen, timeline
 from laptime.watch import Watcher
 
-WARM = "warm"
+WARM, FRESH = "warm", "fresh"
 
 
 class WrongRequests(AssertionError):
@@ -71,7 +71,9 @@ class Lap:
     open        enters what the work needs (a pool, a session) and gives the work itself: a call without
                 arguments that returns the answer
     check       raises `AssertionError` with what is wrong about an answer
-    lifecycle   "warm": opened once, outside the timing; else opening and closing are timed with the work
+    lifecycle   "warm": opened once, outside the timing; "fresh": for each round anew, outside the timing too, so that a
+                round can time what is done but once to what is opened (a pool's start, its end); else opening and
+                closing are timed with the work
     stage       the replay it talks to, if any
     requests    ``GET /path`` -> how many of them one run of the work sends
     info        what to store beside the timings
@@ -122,14 +124,14 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
     try:
         with ExitStack() as stack:
             work = _work(lap, stack)
-            first = _Round(lap, work, instruments.meter)
+            first = _Round(lap, work, instruments.meter, stack)
             if benchmark.disabled:
                 first.prepare()
                 benchmark.pedantic(first, setup=_nothing, teardown=_nothing, rounds=1, iterations=1)
                 first.judge()
                 return
             round_s, peak_pss_bytes = _first_round(first, instruments)
-            timed = _Round(lap, work, instruments.meter)
+            timed = _Round(lap, work, instruments.meter, stack)
             benchmark.pedantic(
                 timed, setup=timed.prepare, teardown=timed.judge, rounds=rounds.fit(round_s), iterations=1
             )
@@ -171,7 +173,10 @@ def _nothing() -> None:
     return None
 
 
-def _work(lap: Lap, stack: ExitStack) -> Callable[[], object]:
+def _work(lap: Lap, stack: ExitStack) -> Callable[[], object] | None:
+    """What each round calls; None where that is only there once it is opened for the round."""
+    if lap.lifecycle == FRESH:
+        return None
     if lap.lifecycle == WARM:
         return stack.enter_context(lap.open())
 
@@ -183,17 +188,20 @@ def _work(lap: Lap, stack: ExitStack) -> Callable[[], object]:
 
 
 def _first_round(first: _Round, instruments: Instruments) -> tuple[float, int | None]:
-    """Seconds taken and peak memory."""
+    """Seconds taken, with the opening and closing that each round needs, and peak memory."""
     instruments.memory.start(instruments.helpers())
     try:
+        opening = time.perf_counter()
         first.prepare()
         started = time.perf_counter()
         first()
-        round_s = time.perf_counter() - started
+        ended = time.perf_counter()
     finally:
         peak_pss_bytes = instruments.memory.stop()
+    closing = time.perf_counter()
     first.judge()
-    return round_s, peak_pss_bytes
+    around_s = started - opening + time.perf_counter() - closing if first.fresh else 0.0
+    return ended - started + around_s, peak_pss_bytes
 
 
 def _watched(one: _Round, stage: Stage | None, watcher: Watcher, helpers: tuple[int, ...]) -> dict[str, Any]:
@@ -214,10 +222,12 @@ def _watched(one: _Round, stage: Stage | None, watcher: Watcher, helpers: tuple[
 class _Round:
     """The work, called; and before and after each call, what is measured and checked beside it."""
 
-    def __init__(self, lap: Lap, work: Callable[[], object], meter: Meter | IdleMeter) -> None:
+    def __init__(self, lap: Lap, work: Callable[[], object] | None, meter: Meter | IdleMeter, stack: ExitStack) -> None:
+        self.fresh = work is None
         self._lap = lap
         self._work = work
         self._meter = meter
+        self._opened = stack.enter_context(ExitStack())  # what a round opened and didn't come to close
         self._number = 0
         self._answer: object = None
         self.cpu_s: list[float] = []
@@ -226,9 +236,17 @@ class _Round:
         self.passes: list[int] = []
 
     def __call__(self) -> None:
+        if self._work is None:  # --benchmark-cprofile-loops calls the work again, and prepares nothing
+            self._open()
+        assert self._work is not None
         self._answer = self._work()
 
+    def _open(self) -> None:
+        self._work = self._opened.enter_context(self._lap.open())
+
     def prepare(self) -> None:
+        if self.fresh:
+            self._open()
         stage = self._lap.stage
         if stage is not None:
             stage.begin(self._number)
@@ -245,6 +263,9 @@ class _Round:
             served = stage.end()
             self.requests.append(sum(served.requests.values()))
             check_requests(served, self._lap.requests)
+        if self.fresh:
+            self._work = None
+            self._opened.close()
         answer, self._answer = self._answer, None
         self._lap.check(answer)
 

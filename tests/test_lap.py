@@ -178,6 +178,66 @@ def test_every_round_is_prepared_and_judged_outside_the_timing(bench, instrument
     assert [*first, *whole, *whole] == log
 
 
+def test_what_is_fresh_is_opened_for_each_round_outside_the_timing(bench, instruments, log):
+    """Before the replay is told of the round, and closed once it was asked; a round has one of its own."""
+    run(bench, Lap(noted(log), log.says("check"), "fresh", MadeUpStage(log), {PEAR: 1}), Rounds(2, 2, 0.0), instruments)
+    whole = ["open", "begin", "work", "end", "close", "check"]
+    first = [*whole[:3], "sampled", *whole[3:]]
+    assert [*first, *whole, *whole] == log
+    assert "fresh" == bench.extra_info["lifecycle"]
+
+
+def test_of_what_is_fresh_the_call_alone_is_timed(bench, instruments, monkeypatch):
+    """On a clock that moves by what is done: neither opening nor closing moves it."""
+    moved = [0]
+
+    @contextmanager
+    def opened():
+        def work() -> int:
+            moved[0] += 1
+            return 1
+
+        moved[0] += 10
+        yield work
+        moved[0] += 100
+
+    monkeypatch.setattr(bench, "_timer", lambda: moved[0])
+    run(bench, Lap(opened, is_one, "fresh"), THREE, instruments)
+    assert [1, 1, 1] == list(bench.stats.stats.data)
+
+
+def test_of_what_is_fresh_opening_and_closing_count_towards_the_time_there_is(bench, instruments):
+    """Of rounds that take 60 ms to open and close three fit into 0.2 s, and not a hundred."""
+
+    @contextmanager
+    def opened():
+        time.sleep(0.03)
+        yield lambda: 1
+        time.sleep(0.03)
+
+    run(bench, Lap(opened, is_one, "fresh"), Rounds(1, 100, 0.2), instruments)
+    assert len(bench.stats.stats.data) <= 3
+
+
+@pytest.mark.parametrize(
+    ("work", "error"), [(raises(ValueError), ValueError), (lambda: 0, AssertionError)], ids=["raises", "is wrong"]
+)
+def test_what_was_opened_for_a_round_is_closed_where_the_round_fails(bench, instruments, log, work, error):
+    """Whether the work raises or its answer is wrong: no pool outlives its round."""
+
+    @contextmanager
+    def opened():
+        log.append("open")
+        try:
+            yield work
+        finally:
+            log.append("close")
+
+    with pytest.raises(error):
+        run(bench, Lap(opened, is_one, "fresh"), THREE, instruments)
+    assert ["open", "sampled", "close"] == log
+
+
 def test_only_the_work_is_timed(bench, instruments, monkeypatch):
     """On a clock that moves by what is done: neither preparing nor checking moves it."""
     moved = [0]
