@@ -1,0 +1,130 @@
+"""The study "scaling": how throughput grows with the number of workers.
+
+Waits are fixed, not as recorded: of many waits that jitter the slowest ends a round, and is the slower the more there
+are. That is no contention, and would be taken for it. The numbers of items are multiples of the numbers of workers, so
+that no round ends with idle workers, which would be taken for it too. Fewer items were recorded: they are asked for
+again, and must come out the same each time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
+
+import pytest
+
+from benchmarks.cases import DEFAULT_START_METHOD
+from benchmarks.study import point
+from workloads.hn_items import HN_ITEMS, IDS, Items
+from workloads.model import WARM, How, Recorded, Workload
+from workloads.primes import FIRST, PRIMES, Numbers
+from workloads.quotes import PAGES, QUOTES, Pages
+
+LATENCY = "fixed:20ms"
+ROUNDS = {"smoke": (1, 1, 0.0), "default": (4, 8, 0.3), "full": (6, 12, 0.7), "gate": (3, 8, 0.3)}
+ALONE = (1, 2, 3, 4, 6, 8, 12, 24)
+"""Eight numbers of workers, as Gunther's law needs, which all divide 24."""
+CROWD = (1, 2, 3, 4, 6, 8, 12, 16, 24, 48)
+COMPUTING = (1, 2, 3, 4, 6, 8, 12, 16)
+MOST_PROCESSES = 24
+"""More of them need more memory than a small machine has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve: a workload and a variant, on so many items, with these numbers of workers."""
+
+    workload: Workload
+    variant: str
+    items: int
+    workers: tuple[int, ...]
+
+
+def lines(tier: str) -> Iterator[Line]:
+    """The curves of a tier."""
+    if tier == "smoke":
+        sizes, limits, computing = {6: (1, 2)}, (2_000,), (1, 2)
+    elif tier == "full":
+        sizes, limits, computing = {24: ALONE, 48: CROWD}, (200_000, 400_000), COMPUTING
+    else:
+        sizes, limits, computing = {24: ALONE}, (200_000,), COMPUTING
+    for items, workers in sizes.items():
+        processes = tuple(number for number in workers if number <= MOST_PROCESSES)
+        yield Line(HN_ITEMS, "threads", items, workers)
+        yield Line(HN_ITEMS, "asyncio", items, workers)
+        yield Line(HN_ITEMS, "processes", items, processes)
+    fewest, workers = next(iter(sizes.items()))
+    yield Line(QUOTES, "threads", fewest, workers)
+    yield Line(QUOTES, "processes", fewest, workers)
+    for limit in limits:
+        yield Line(PRIMES, "threads", limit - FIRST, computing)
+        yield Line(PRIMES, "processes", limit - FIRST, computing)
+
+
+def pytest_generate_tests(metafunc):
+    """A benchmark for each point: each curve from its fewest workers to its most."""
+    found = [(line, number) for line in lines(metafunc.config.getoption("tier")) for number in line.workers]
+    ids = [f"{line.workload.name}-{line.variant}-{line.items}-w{number}" for line, number in found]
+    metafunc.parametrize(("line", "workers"), found, ids=ids)
+
+
+def work(line: Line, base_url: str) -> Items | Pages | Numbers:
+    """The input: as many items as the line has, those that were recorded again and again."""
+    if line.workload is HN_ITEMS:
+        return Items(base_url, tuple(islice(cycle(IDS["full"]), line.items)))
+    if line.workload is QUOTES:
+        return Pages(base_url, tuple(islice(cycle(PAGES["full"]), line.items)), "lxml")
+    return Numbers(FIRST + line.items)
+
+
+ITEM = {"hn_items": "item", "quotes": "page", "primes": "number"}
+
+
+@pytest.mark.study("scaling")
+def test_scaling(line, workers, lap, tier, replay, cassettes, laptime_options):
+    """The same work with more and more workers."""
+    workload, stage = line.workload, None
+    if workload.http is not None:
+        if laptime_options.http == "live":
+            pytest.skip("a live site would be asked hundreds of times: this study plays the recording")
+        stage = replay(cassettes / f"{workload.http.cassette}.yaml", LATENCY)
+    inputs = work(line, stage.url() if stage else "")
+    recorded = {target: Recorded(*response) for target, response in stage.responses().items()} if stage else {}
+    expected = workload.expected(inputs, recorded)
+    variant = next(one for one in workload.variants if one.name == line.variant)
+    method = DEFAULT_START_METHOD if variant.start_methods else None
+
+    def check(answer):
+        assert answer == expected, (
+            f"wrong answer: expected {workload.describe(expected)}, got {workload.describe(answer)}"
+        )
+
+    item = ITEM[workload.name]
+    lap(
+        open=partial(variant.open, inputs, How(workers, method)),
+        check=check,
+        lifecycle=WARM,
+        stage=stage,
+        requests=Counter(f"GET {target}" for target in workload.http.targets(inputs)) if workload.http else None,
+        rounds=ROUNDS[tier],
+        group="scaling",
+        study=point(
+            "scaling",
+            "scaling",
+            "How many workers?",
+            line=f"{workload.name} {line.variant}, {line.items:,} {item}s",
+            x=workers,
+            x_name="workers",
+            items=line.items,
+            item=item,
+        ),
+        workload=workload.name,
+        variant=line.variant,
+        workers=workers,
+        start_method=method,
+        tier=tier,
+        http="replay" if stage else None,
+    )
