@@ -159,13 +159,23 @@ def answers():
 
 
 @pytest.fixture
-def site(case, tier, cassettes, replay, live_origin, laptime_options, answers):
+def site_for(cassettes, replay, live_origin, laptime_options, answers):
+    """``site_for(workload, latency)`` is where its requests go."""
+
+    def find(workload: Workload, latency: str) -> Site:
+        http = workload.http
+        if http is None:
+            return Site(workload, "", None, False, {}, answers)
+        if laptime_options.http == "live":
+            return Site(workload, live_origin(http.cassette, http.origin), None, True, {}, answers)
+        stage = replay(cassettes / f"{http.cassette}.yaml", latency)
+        recorded = {target: Recorded(*response) for target, response in stage.responses().items()}
+        return Site(workload, stage.url(), stage, False, recorded, answers)
+
+    return find
+
+
+@pytest.fixture
+def site(case, tier, site_for):
     """Where the case's requests go."""
-    http = case.workload.http
-    if http is None:
-        return Site(case.workload, "", None, False, {}, answers)
-    if laptime_options.http == "live":
-        return Site(case.workload, live_origin(http.cassette, http.origin), None, True, {}, answers)
-    stage = replay(cassettes / f"{http.cassette}.yaml", SETTINGS[tier].latency)
-    recorded = {target: Recorded(*response) for target, response in stage.responses().items()}
-    return Site(case.workload, stage.url(), stage, False, recorded, answers)
+    return site_for(case.workload, SETTINGS[tier].latency)

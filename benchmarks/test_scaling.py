@@ -19,7 +19,7 @@ import pytest
 from benchmarks.cases import DEFAULT_START_METHOD
 from benchmarks.study import point
 from workloads.hn_items import HN_ITEMS, IDS, Items
-from workloads.model import WARM, How, Recorded, Workload
+from workloads.model import WARM, How, Workload
 from workloads.primes import FIRST, PRIMES, Numbers
 from workloads.quotes import PAGES, QUOTES, Pages
 
@@ -46,7 +46,7 @@ class Line:
 def lines(tier: str) -> Iterator[Line]:
     """The curves of a tier."""
     if tier == "smoke":
-        sizes, limits, computing = {6: (1, 2)}, (2_000,), (1, 2)
+        sizes, limits, computing = {2: (1, 2)}, (2_000,), (1, 2)
     elif tier == "full":
         sizes, limits, computing = {24: ALONE, 48: CROWD}, (200_000, 400_000), COMPUTING
     else:
@@ -84,30 +84,21 @@ ITEM = {"hn_items": "item", "quotes": "page", "primes": "number"}
 
 
 @pytest.mark.study("scaling")
-def test_scaling(line, workers, lap, tier, replay, cassettes, laptime_options):
+def test_scaling(line, workers, lap, tier, site_for, laptime_options):
     """The same work with more and more workers."""
-    workload, stage = line.workload, None
-    if workload.http is not None:
-        if laptime_options.http == "live":
-            pytest.skip("a live site would be asked hundreds of times: this study plays the recording")
-        stage = replay(cassettes / f"{workload.http.cassette}.yaml", LATENCY)
-    inputs = work(line, stage.url() if stage else "")
-    recorded = {target: Recorded(*response) for target, response in stage.responses().items()} if stage else {}
-    expected = workload.expected(inputs, recorded)
+    workload = line.workload
+    if workload.http is not None and laptime_options.http == "live":
+        pytest.skip("a live site would be asked hundreds of times: this study plays the recording")
+    site = site_for(workload, LATENCY)
+    inputs = work(line, site.base_url)
     variant = next(one for one in workload.variants if one.name == line.variant)
     method = DEFAULT_START_METHOD if variant.start_methods else None
-
-    def check(answer):
-        assert answer == expected, (
-            f"wrong answer: expected {workload.describe(expected)}, got {workload.describe(answer)}"
-        )
-
     item = ITEM[workload.name]
     lap(
         open=partial(variant.open, inputs, How(workers, method)),
-        check=check,
+        check=site.check(inputs),
         lifecycle=WARM,
-        stage=stage,
+        stage=site.stage,
         requests=Counter(f"GET {target}" for target in workload.http.targets(inputs)) if workload.http else None,
         rounds=ROUNDS[tier],
         group="scaling",
@@ -126,5 +117,5 @@ def test_scaling(line, workers, lap, tier, replay, cassettes, laptime_options):
         workers=workers,
         start_method=method,
         tier=tier,
-        http="replay" if stage else None,
+        http="replay" if site.stage else None,
     )
