@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from benchmarks.cases import SETTINGS, TIERS, cases
+from benchmarks.cases import SETTINGS, TIERS, absent, cases
 from benchmarks.study import asked_for
+from workloads import cluster
 from workloads.catalog import ALL
 from workloads.model import Recorded, Workload
 
@@ -26,6 +29,17 @@ def _numbers(text: str) -> tuple[int, ...]:
     if not numbers or min(numbers) < 1 or max(numbers) > 256:
         raise argparse.ArgumentTypeError(f"{text!r}: expected numbers from 1 to 256, as in 2,8")
     return numbers
+
+
+def _scheduler(text: str) -> str:
+    try:
+        place = urlsplit(text)
+        valid = place.scheme == "tcp" and place.hostname and place.port and not place.path
+    except ValueError:
+        valid = False
+    if not valid:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a scheduler's address, as in tcp://127.0.0.1:8786")
+    return text
 
 
 def pytest_addoption(parser):
@@ -44,6 +58,13 @@ def pytest_addoption(parser):
         metavar="N,N",
         help="How many workers the pooled variants have, instead of the tier's numbers.",
     )
+    group.addoption(
+        "--dask",
+        type=_scheduler,
+        metavar="URL",
+        help="The scheduler of a running dask cluster, tcp://HOST:PORT, for the dask variants. Default: they start a "
+        "local cluster each, in the tier full or where -k names them.",
+    )
 
 
 def pytest_configure(config):
@@ -56,16 +77,43 @@ def pytest_configure(config):
             )
 
 
+    if config.getoption("dask") and not cluster.NEEDS.met():
+        raise pytest.UsageError(f"--dask needs {cluster.NEEDS.what}")
+
+
+def pytest_sessionstart(session):
+    """A cluster that can't be used is told at once, before anything is timed, and once."""
+    config = session.config
+    scheduler = config.getoption("dask")
+    if scheduler and not config.getoption("collectonly") and not hasattr(config, "workerinput"):
+        try:
+            cluster.check(scheduler, here=config.getoption("http") != "live")
+        except cluster.ClusterError as error:
+            raise pytest.UsageError(f"--dask: {error}") from error
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Why nothing ran of what was asked for."""
+    for name, what in absent(_asked_for(config)).items():
+        terminalreporter.write_line(f"the variant {name!r} does not run here: it needs {what}", yellow=True)
+
+
+def _asked_for(config) -> Callable[[str], bool]:
+    tests = (one.partition("::")[2] for one in config.args)
+    expressions = (config.getoption("keyword"), config.getoption("markexpr"), *tests)
+    return partial(asked_for, expressions=expressions)
+
+
 def pytest_collection_modifyitems(config, items):
     """A study takes its time: it runs in the tier `full`, or where it is asked for by name or by its file."""
     if config.getoption("tier") == "full":
         return
-    expressions = (config.getoption("keyword"), config.getoption("markexpr"))
+    named = _asked_for(config)
     paths = {(config.invocation_params.dir / one.partition("::")[0]).resolve() for one in config.args}
     dropped = []
     for item in items:
         marker = item.get_closest_marker("study")
-        if marker and not asked_for(marker.args[0], expressions) and item.path not in paths:
+        if marker and not named(marker.args[0]) and item.path not in paths:
             dropped.append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
@@ -77,7 +125,8 @@ def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
         option = metafunc.config.getoption
         http = option("http")
-        found = list(cases(option("tier"), option("workers"), live=http == "live"))
+        chosen = {"live": http == "live", "asked_for": _asked_for(metafunc.config), "scheduler": option("dask")}
+        found = list(cases(option("tier"), option("workers"), **chosen))
         several = pytest.mark.laptime_gate(multicore=True)
         # what waits, or has one page to parse, keeps no second CPU busy
         computes = [bool(case.variant.start_methods) and case.workload.http is None for case in found]

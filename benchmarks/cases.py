@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from workloads.catalog import ALL
 from workloads.model import COLD, WARM, How, Variant, Workload
@@ -81,6 +81,8 @@ class Case:
         if self.variant.workers:
             parts.append(f"w{self.how.workers}")
         parts += filter(None, (self.how.start_method, _SHORT.get(self.parser, self.parser), self.lifecycle))
+        if self.how.scheduler:
+            parts.append("cluster")
         return "-".join(parts)
 
     def id(self, http: str) -> str:
@@ -89,15 +91,32 @@ class Case:
         return f"{self.workload.name}-{self.label}" + ("-live" if live else "")
 
 
-def cases(tier: str, workers: tuple[int, ...] | None, *, live: bool) -> Iterator[Case]:
-    """The benchmarks of a tier, each workload's in the order of its variants; `workers` overrides the tier's."""
+def cases(
+    tier: str,
+    workers: tuple[int, ...] | None,
+    *,
+    live: bool,
+    asked_for: Callable[[str], bool] = lambda name: False,
+    scheduler: str | None = None,
+) -> Iterator[Case]:
+    """The benchmarks of a tier, each workload's in the order of its variants.
+
+    workers    in place of the tier's
+    asked_for  whether a variant was asked for by its name: one on a cluster else runs in the tier `full` only
+    scheduler  of the cluster for such variants; None: each starts one of its own
+    """
     settings = SETTINGS[tier]
     for workload in ALL:
         numbers = workers or settings.workers
         if live and workload.http is not None:
             numbers = tuple(dict.fromkeys(min(number, LIVE_MOST_WORKERS) for number in numbers))
         for variant in workload.variants:
-            for how in _ways(workload, variant, numbers, settings):
+            if (variant.needs and not variant.needs.met()) or (
+                variant.cluster and not (scheduler or tier == "full" or asked_for(variant.name))
+            ):
+                continue
+            for one in _ways(workload, variant, numbers, settings):
+                how = replace(one, scheduler=scheduler) if variant.cluster else one
                 for lifecycle in variant.lifecycles or (None,):
                     if settings.sparing and _spared(how, lifecycle, numbers):
                         continue
@@ -105,6 +124,12 @@ def cases(tier: str, workers: tuple[int, ...] | None, *, live: bool) -> Iterator
                         case = Case(workload, variant, how, lifecycle, parser)
                         if not settings.only or case.id("replay") in settings.only:
                             yield case
+
+
+def absent(asked_for: Callable[[str], bool]) -> dict[str, str]:
+    """Variants that were asked for by their names and can't run here -> what they need."""
+    found = {variant.name: variant.needs for workload in ALL for variant in workload.variants if variant.needs}
+    return {name: needs.what for name, needs in found.items() if not needs.met() and asked_for(name)}
 
 
 def _spared(how: How, lifecycle: str | None, workers: tuple[int, ...]) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
+import pytest
+
 from benchmarks.cases import LIVE_ROUNDS, SETTINGS
-from workloads.model import How
+from workloads.model import CannotRun
 
 
 def test_variant(case, tier, site, lap, laptime_options, usable_cpus):
@@ -25,17 +27,21 @@ def test_variant(case, tier, site, lap, laptime_options, usable_cpus):
         "tier": tier,
         "http": laptime_options.http if workload.http else None,
         "reference": variant.reference,
+        "cpu_elsewhere": case.how.scheduler is not None,
         "answer": site.summary(work),
     }
     if workload.ideal and variant is not workload.variants[0]:
         info["ideal"] = workload.ideal(work, variant.name, case.how.workers, usable_cpus)
-    lap(
-        open=partial(variant.open, work, How(case.how.workers, case.how.start_method)),
-        check=site.check(work),
-        lifecycle=case.lifecycle,
-        stage=site.stage,
-        requests=Counter(f"GET {target}" for target in targets),
-        rounds=LIVE_ROUNDS if site.live else SETTINGS[tier].rounds,
-        group=f"{workload.name} (live)" if site.live else workload.name,
-        **info,
-    )
+    try:
+        lap(
+            open=partial(variant.open, work, case.how),
+            check=site.check(work),
+            lifecycle=case.lifecycle,
+            stage=site.stage,
+            requests=Counter(f"GET {target}" for target in targets),
+            rounds=LIVE_ROUNDS if site.live else SETTINGS[tier].rounds,
+            group=f"{workload.name} (live)" if site.live else workload.name,
+            **info,
+        )
+    except CannotRun as error:
+        pytest.skip(str(error))

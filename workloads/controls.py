@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 
+from workloads import interpreters as subinterpreters
 from workloads.model import WARM, How, Recorded, Variant, Workload
 
 WAIT_S = 0.02
@@ -88,6 +89,13 @@ def processes(task: Task, how: How) -> Iterator[Run]:
 
 
 @contextmanager
+def interpreters(task: Task, how: How) -> Iterator[Run]:
+    """A pool of sub-interpreters."""
+    with subinterpreters.pool(how.workers, __name__) as pool:
+        yield _over(pool, task)
+
+
+@contextmanager
 def event_loop(task: Task, how: How) -> Iterator[Run]:
     """asyncio, at most as many waits at once as there would be workers."""
 
@@ -144,20 +152,21 @@ def _control(
 _SEQUENTIAL = Variant("sequential", sequential)
 _THREADS = Variant("threads", threads, lifecycles=(WARM,), workers=True)
 _PROCESSES = Variant("processes", processes, lifecycles=(WARM,), workers=True, start_methods=True)
+_INTERPRETERS = Variant("interpreters", interpreters, lifecycles=(WARM,), workers=True, needs=subinterpreters.NEEDS)
 _ASYNCIO = Variant("asyncio", event_loop, lifecycles=(WARM,), workers=True)
 
 WAIT = _control(
     "wait",
     "control: waits of 20 ms",
     lambda tier, base_url, parser: Task(wait, ITEMS[tier]),
-    (_SEQUENTIAL, _THREADS, _PROCESSES, _ASYNCIO),
+    (_SEQUENTIAL, _THREADS, _PROCESSES, _INTERPRETERS, _ASYNCIO),
     ideal_wait,
 )
 SPIN = _control(
     "spin",
     "control: pure computing",
     lambda tier, base_url, parser: Task(spin, ITEMS[tier]),
-    (_SEQUENTIAL, _THREADS, _PROCESSES),
+    (_SEQUENTIAL, _THREADS, _PROCESSES, _INTERPRETERS),
     ideal_spin,
 )
 NOOP = _control(

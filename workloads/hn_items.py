@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import requests
 
-from workloads import http
+from workloads import cluster, http
+from workloads import interpreters as subinterpreters
 from workloads.model import COLD, WARM, How, Http, Recorded, Variant, Workload, digest
 
 if TYPE_CHECKING:
@@ -152,6 +153,20 @@ def processes(work: Items, how: How) -> Iterator[Run]:
 
 
 @contextmanager
+def interpreters(work: Items, how: How) -> Iterator[Run]:
+    """A pool of sub-interpreters, a session in each."""
+    with subinterpreters.pool(how.workers, __name__, initializer=http.open_session) as pool:
+        yield lambda: collect(pool.map(partial(fetch, http.get_kept, work.base_url), work.ids))
+
+
+@contextmanager
+def dask(work: Items, how: How) -> Iterator[Run]:
+    """A dask cluster, a session in each worker."""
+    with cluster.mapping(how) as over:
+        yield lambda: collect(over(partial(fetch, http.get_kept_or_open, work.base_url), work.ids))
+
+
+@contextmanager
 def event_loop(work: Items, how: How) -> Iterator[Run]:
     """asyncio in one thread, with at most as many connections as there would be workers."""
     import aiohttp  # here, so that the spawned workers of `processes` don't pay for it
@@ -192,6 +207,8 @@ HN_ITEMS = Workload(
         Variant("threads", threads, lifecycles=(COLD, WARM), workers=True),
         Variant("thread-per-item", thread_per_item, start_methods=True),
         Variant("processes", processes, lifecycles=(COLD, WARM), workers=True, start_methods=True),
+        Variant("interpreters", interpreters, lifecycles=(COLD, WARM), workers=True, needs=subinterpreters.NEEDS),
+        Variant("dask", dask, lifecycles=(COLD, WARM), workers=True, cluster=True, needs=cluster.NEEDS),
         Variant("asyncio", event_loop, lifecycles=(COLD, WARM), workers=True),
     ),
     expected=expected,

@@ -37,6 +37,13 @@ def get_kept(url: str) -> requests.Response:
     return response
 
 
+def get_kept_or_open(url: str) -> requests.Response:
+    """GET over the connection that this worker keeps alive, opened by its first request: where no pool does that."""
+    if not hasattr(_worker, "session"):
+        open_session()
+    return get_kept(url)
+
+
 @contextmanager
 def session() -> Iterator[None]:
     """A session for the calling thread, closed at the end."""

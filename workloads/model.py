@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 COLD, WARM = "cold", "warm"
+
+
+class CannotRun(Exception):
+    """A variant can't run this work here, and would not be at fault; the message says why."""
 
 
 class Recorded(NamedTuple):
@@ -20,10 +25,30 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How a variant runs: with how many workers, and how its processes start."""
+    """How a variant runs: with how many workers, how its processes start, on whose cluster.
+
+    scheduler  the address of a running cluster's; None: one of its own, on this machine
+    """
 
     workers: int = 1
     start_method: str | None = None
+    scheduler: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What not every Python has.
+
+    module  can be found where it is there
+    what    it is, or how to get it: ends the sentence "it needs …"
+    """
+
+    module: str
+    what: str
+
+    def met(self) -> bool:
+        """Whether it is there."""
+        return importlib.util.find_spec(self.module) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +61,8 @@ class Variant:
     workers        whether it takes a number of workers
     start_methods  whether it starts processes
     reference      a line to compare with rather than a way to run the same algorithm
+    cluster        whether it runs on a cluster, which takes seconds to start
+    needs          what it can't run without, beside the suite's own requirements
     """
 
     name: str
@@ -44,6 +71,8 @@ class Variant:
     workers: bool = False
     start_methods: bool = False
     reference: bool = False
+    cluster: bool = False
+    needs: Needs | None = None
 
 
 @dataclass(frozen=True, slots=True)

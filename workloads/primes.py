@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import chain, compress, pairwise
 from math import isqrt
 
+from workloads import cluster
+from workloads import interpreters as subinterpreters
 from workloads.model import COLD, WARM, How, Recorded, Variant, Workload, digest
 
 FIRST = 10
@@ -97,6 +99,20 @@ def processes(work: Numbers, how: How) -> Iterator[Run]:
 
 
 @contextmanager
+def interpreters(work: Numbers, how: How) -> Iterator[Run]:
+    """A pool of sub-interpreters, a range of numbers at a time."""
+    with subinterpreters.pool(how.workers, __name__) as pool:
+        yield _over(pool, work, how)
+
+
+@contextmanager
+def dask(work: Numbers, how: How) -> Iterator[Run]:
+    """A dask cluster, a range of numbers at a time."""
+    with cluster.mapping(how) as over:
+        yield lambda: list(chain.from_iterable(over(primes_in, chunks(work, how.workers))))
+
+
+@contextmanager
 def pool_map(work: Numbers, how: How) -> Iterator[Run]:
     """``multiprocessing.Pool().map`` over single numbers: the classroom way."""
     with multiprocessing.get_context(how.start_method).Pool(how.workers) as pool:
@@ -150,6 +166,8 @@ PRIMES = Workload(
         Variant("sequential", sequential),
         Variant("threads", threads, lifecycles=(COLD, WARM), workers=True),
         Variant("processes", processes, lifecycles=(COLD, WARM), workers=True, start_methods=True),
+        Variant("interpreters", interpreters, lifecycles=(COLD, WARM), workers=True, needs=subinterpreters.NEEDS),
+        Variant("dask", dask, lifecycles=(COLD, WARM), workers=True, cluster=True, needs=cluster.NEEDS),
         Variant("pool-map", pool_map, lifecycles=(COLD, WARM), workers=True, start_methods=True),
         Variant("sieve", sieve, reference=True),
     ),

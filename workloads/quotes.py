@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, cast
 import requests
 from bs4 import BeautifulSoup
 
-from workloads import http
+from workloads import cluster, http
+from workloads import interpreters as subinterpreters
 from workloads.model import COLD, WARM, How, Http, Recorded, Variant, Workload, digest
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 ORIGIN = "https://www.successories.com"
 PAGES = {"smoke": range(1, 3), "default": range(1, 8), "full": range(1, 14), "gate": range(1, 2)}
 PARSERS = ("html.parser", "lxml")
+PARSER_MODULES = {"html.parser": (), "lxml": ("lxml.etree",)}
+"""What BeautifulSoup imports for each, and does without where it can't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,22 @@ def processes(work: Pages, how: How) -> Iterator[Run]:
 
 
 @contextmanager
+def interpreters(work: Pages, how: How) -> Iterator[Run]:
+    """A pool of sub-interpreters, a session in each; they parse at the same time."""
+    with subinterpreters.pool(
+        how.workers, __name__, *PARSER_MODULES[work.parser], initializer=http.open_session
+    ) as pool:
+        yield lambda: tuple(pool.map(partial(fetch, http.get_kept, work), work.numbers))
+
+
+@contextmanager
+def dask(work: Pages, how: How) -> Iterator[Run]:
+    """A dask cluster, a session in each worker; they parse at the same time."""
+    with cluster.mapping(how) as over:
+        yield lambda: tuple(over(partial(fetch, http.get_kept_or_open, work), work.numbers))
+
+
+@contextmanager
 def event_loop(work: Pages, how: How) -> Iterator[Run]:
     """asyncio in one thread; it waits for all pages at once and parses them one at a time."""
 
@@ -150,6 +169,8 @@ QUOTES = Workload(
         Variant("threads", threads, lifecycles=(COLD, WARM), workers=True),
         Variant("thread-per-item", thread_per_item, start_methods=True),
         Variant("processes", processes, lifecycles=(COLD, WARM), workers=True, start_methods=True),
+        Variant("interpreters", interpreters, lifecycles=(COLD, WARM), workers=True, needs=subinterpreters.NEEDS),
+        Variant("dask", dask, lifecycles=(COLD, WARM), workers=True, cluster=True, needs=cluster.NEEDS),
         Variant("asyncio", event_loop, lifecycles=(COLD, WARM), workers=True),
     ),
     expected=expected,

@@ -1,0 +1,153 @@
+"""Work handed to a dask cluster (dask.distributed): to one on this machine, started for it, or to one that runs already.
+
+Its workers do one thing at a time for each of their threads, so that the threads are what is counted. Work goes out as
+futures that are not pure: dask would answer a second round out of its memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from workloads.model import CannotRun, How, Needs
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+NEEDS = Needs("distributed", "dask.distributed: install the extra `dask`")
+CONNECT_LIMIT_S = 5.0
+LOOPBACK = "127.0.0.1"
+
+Map = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
+"""``map(function, items)`` gives the results, in the order of the items, once all are there."""
+
+
+class ClusterError(Exception):
+    """A cluster can't be used; the message says what is wrong with which, and what to do."""
+
+
+@contextmanager
+def mapping(how: How) -> Iterator[Map]:
+    """A map over the workers of a cluster, as many as `how` says.
+
+    A worker that is lost takes no answer with it: dask has its tasks done by another. Raises `CannotRun` where the
+    workers of a cluster that runs already don't come to that number.
+    """
+    with ExitStack() as stack:
+        client = stack.enter_context(_client(how.scheduler or stack.enter_context(_local(how.workers))))
+        wanted: dict[str, object] = {}
+        if how.scheduler is not None:
+            # others where none of these is left
+            wanted = {"workers": chosen(_threads(client), how.workers), "allow_other_workers": True}
+
+        def run(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+            results: list[Any] = client.gather(client.map(function, list(items), pure=False, **wanted))
+            return results
+
+        yield run
+
+
+def chosen(threads: Mapping[str, int], count: int) -> list[str]:
+    """Workers whose threads add up to `count`, of these: address -> threads. Raises `CannotRun` where none do."""
+    found, left = [], count
+    for address in sorted(threads, key=lambda address: (-threads[address], address)):
+        if threads[address] <= left:
+            found.append(address)
+            left -= threads[address]
+    if left:
+        counts = ", ".join(map(str, threads.values()))
+        raise CannotRun(f"no {count} of the cluster's workers ({counts} threads): start more, or choose with --workers")
+    return found
+
+
+def check(scheduler: str, *, here: bool) -> None:
+    """Raise `ClusterError` unless a cluster is running whose workers can do this suite's work.
+
+    here  its workers must be on this machine, for what they ask is answered on loopback
+    """
+    place = urlsplit(scheduler)
+    try:
+        socket.create_connection((str(place.hostname), int(place.port or 0)), CONNECT_LIMIT_S).close()
+        with _client(scheduler) as client:
+            threads, failed = _threads(client), client.run(_importing())
+    except OSError as error:
+        raise ClusterError(
+            f"no dask scheduler answers at {scheduler}: {error}. Start one (`dask scheduler --host {place.hostname} "
+            f"--port {place.port}`) and workers (`PYTHONPATH=. dask worker {scheduler} --nthreads 1`), or leave --dask "
+            "out for a cluster of the suite's own."
+        ) from error
+    if not threads:
+        raise ClusterError(
+            f"the cluster at {scheduler} has no workers: start some, `PYTHONPATH=. dask worker {scheduler} --nthreads 1`"
+        )
+    for worker, error in failed.items():
+        if error is not None:
+            raise ClusterError(
+                f"the worker at {worker} can't import the suite's work ({error}): start it in an environment that has "
+                "the suite's requirements, with PYTHONPATH set to the suite's directory"
+            )
+    far = [worker for worker in threads if not _is_here(str(urlsplit(worker).hostname))]
+    if here and far:
+        raise ClusterError(
+            f"the worker at {far[0]} is on another machine, and the replay answers on this one only: start the workers "
+            "here, or ask the live sites with --http=live"
+        )
+
+
+def _importing() -> Callable[[], str | None]:
+    def failure() -> str | None:  # not to be found by its name, so that its code is sent: a worker may lack this module
+        import importlib
+
+        try:
+            importlib.import_module("workloads.catalog")
+        except ImportError as error:
+            return str(error)
+        return None
+
+    return failure
+
+
+def _is_here(host: str) -> bool:
+    """Whether an address is one of this machine's."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _threads(client: Client) -> dict[str, int]:
+    return dict(client.nthreads())
+
+
+def _client(scheduler: str) -> Client:
+    from distributed import Client
+
+    return Client(scheduler, timeout=CONNECT_LIMIT_S, set_as_default=False)
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[str]:
+    """The address of a scheduler on loopback, with its workers: processes of one thread each."""
+    from distributed import LocalCluster
+
+    with (
+        tempfile.TemporaryDirectory(prefix="dask-") as directory,
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host=LOOPBACK,
+            dashboard_address=None,
+            worker_dashboard_address=None,
+            silence_logs=logging.ERROR,
+            local_directory=directory,
+        ) as started,
+    ):
+        yield started.scheduler_address
