@@ -1,7 +1,8 @@
 """Nothing but loopback: while the guard is up, any other connection or name look-up of this process raises `Escape`.
 
 `up` also reaches every worker process that is started meanwhile, whatever its start method: the guard travels with the
-process object, as an argument. Each attempt is noted in a file as well, so that work which counts or swallows errors
+process object, as an argument. And every sub-interpreter that is made meanwhile, whose audit hooks and modules are its
+own: there it comes with the import of `socket`. Each attempt is noted in a file as well, so that work which counts or swallows errors
 can't hide it.
 
 It sees what goes through Python's `socket` (an audit hook) and uvloop; not C libraries with sockets of their own, and
@@ -129,10 +130,11 @@ def _install() -> None:
     sys.addaudithook(_audit)
     _patch_sockets()
     _patch_processes()
-    if "uvloop" in sys.modules:
-        _patch_uvloop(sys.modules["uvloop"])
-    else:
-        sys.meta_path.insert(0, _UvloopFinder())
+    for name, patch in _PATCHES.items():
+        if name in sys.modules:
+            patch(sys.modules[name])
+        else:
+            sys.meta_path.insert(0, _Finder(name, patch))
 
 
 class _Carried:
@@ -213,13 +215,61 @@ def _patch_uvloop(module: ModuleType) -> None:
     loop.getaddrinfo, loop.getnameinfo, loop.sock_connect = look_up, name, connect_socket
 
 
-class _UvloopFinder:
-    """Patches uvloop as soon as it is imported."""
+_IN_INTERPRETER = """
+def _laptime_guard(here, notes):
+    import importlib.machinery, importlib.util, sys
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            if name != "socket":
+                return None
+            sys.meta_path.remove(self)
+            spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+            run = spec.loader.exec_module
+
+            def exec_module(module):
+                run(module)
+                found = importlib.util.spec_from_file_location("laptime.guard", here)
+                guard = sys.modules[found.name] = importlib.util.module_from_spec(found)
+                found.loader.exec_module(guard)
+                guard.up(notes)
+
+            spec.loader.exec_module = exec_module
+            return spec
+
+    sys.meta_path.insert(0, Finder())
+"""
+"""What a new interpreter does first. It has no path to this package, and what never opens a socket should not pay."""
+
+
+def _patch_interpreters(module: ModuleType) -> None:
+    made = module.create
+
+    def create() -> Any:
+        interpreter = made()
+        if _notes is not None:
+            interpreter.exec(f"{_IN_INTERPRETER}\n_laptime_guard({__file__!r}, {_notes!r})\ndel _laptime_guard")
+        return interpreter
+
+    module.create = create  # type: ignore[attr-defined]
+
+
+_PATCHES: dict[str, Callable[[ModuleType], None]] = {"uvloop": _patch_uvloop}
+if sys.version_info >= (3, 14):
+    _PATCHES["concurrent.interpreters"] = _patch_interpreters
+
+
+class _Finder:
+    """Patches a module as soon as it is imported."""
+
+    def __init__(self, name: str, patch: Callable[[ModuleType], None]) -> None:
+        self._name = name
+        self._patch = patch
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "uvloop":
+        if fullname != self._name:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
@@ -227,7 +277,7 @@ class _UvloopFinder:
 
             def exec_module(module: ModuleType) -> None:
                 run(module)
-                _patch_uvloop(module)
+                self._patch(module)
                 sys.meta_path.remove(self)  # and not before: `find_spec` may only look whether it is there
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]

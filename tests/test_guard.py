@@ -555,3 +555,38 @@ def test_what_many_processes_note_is_whole(tmp_path: Path) -> None:
     write(tmp_path, attempts=ATTEMPTS, many=many)
     ended = run(tmp_path, sys.executable, "many.py")
     assert (0, "") == (ended.code, ended.text)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="CPython has sub-interpreters since 3.14")
+@pytest.mark.parametrize("first", ["", "import concurrent.interpreters"], ids=["guard first", "interpreters first"])
+def test_a_sub_interpreter_can_leave_no_more_than_its_process(tmp_path: Path, first: str) -> None:
+    """Its audit hooks are its own; it has no path to laptime; and what was imported before the guard is no way out."""
+    interpreters = """
+        import sys
+        {first}
+        from laptime import guard
+
+        ATTEMPT = '''
+        import sys; sys.path[:] = {path!r}
+        from attempts import connect, getaddrinfo, outcome
+        said = [outcome(connect, "192.0.2.1"), outcome(getaddrinfo, "name.invalid")]
+        assert all("was refused" in one for one in said), said
+        '''.replace("        ", "")
+
+        guard.up("notes")
+        from concurrent.futures import InterpreterPoolExecutor
+        with InterpreterPoolExecutor(2) as pool:
+            path = list(sys.path)
+            sys.path.clear()  # the new ones have a path of their own
+            list(pool.map(exec, [ATTEMPT.format(path=path)] * 2, [{{}}, {{}}]))
+        assert len(guard.noted("notes")) == 4, guard.noted("notes")
+        guard.down()
+        from concurrent.interpreters import create
+        one = create()
+        one.exec("import sys; assert len(sys.meta_path) == %d, sys.meta_path" % METAS)
+        one.close()
+    """
+    source = interpreters.replace("{{}}", "{}").replace("{first}", first).replace("METAS", "3")
+    write(tmp_path, attempts=ATTEMPTS, interpreters=source)
+    ended = run(tmp_path, sys.executable, "-W", "ignore", "interpreters.py")
+    assert (0, "") == (ended.code, ended.text)

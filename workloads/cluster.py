@@ -2,17 +2,15 @@
 
 Its workers do one thing at a time for each of their threads, so that the threads are what is counted. Work goes out as
 futures that are not pure: dask would answer a second round out of its memory.
+
+Imports are where they are used: the spawned workers of other variants import this module too.
 """
 
 from __future__ import annotations
 
-import logging
-import socket
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from workloads.model import CannotRun, How, Needs
 
@@ -70,6 +68,9 @@ def check(scheduler: str, *, here: bool) -> None:
 
     here  its workers must be on this machine, for what they ask is answered on loopback
     """
+    import socket
+    from urllib.parse import urlsplit
+
     place = urlsplit(scheduler)
     try:
         socket.create_connection((str(place.hostname), int(place.port or 0)), CONNECT_LIMIT_S).close()
@@ -114,6 +115,8 @@ def _importing() -> Callable[[], str | None]:
 
 def _is_here(host: str) -> bool:
     """Whether an address is one of this machine's."""
+    import socket
+
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.bind((host, 0))
@@ -135,6 +138,9 @@ def _client(scheduler: str) -> Client:
 @contextmanager
 def _local(workers: int) -> Iterator[str]:
     """The address of a scheduler on loopback, with its workers: processes of one thread each."""
+    import logging
+    import tempfile
+
     from distributed import LocalCluster
 
     with (

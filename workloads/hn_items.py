@@ -155,8 +155,8 @@ def processes(work: Items, how: How) -> Iterator[Run]:
 @contextmanager
 def interpreters(work: Items, how: How) -> Iterator[Run]:
     """A pool of sub-interpreters, a session in each."""
-    with subinterpreters.pool(how.workers, __name__, initializer=http.open_session) as pool:
-        yield lambda: collect(pool.map(partial(fetch, http.get_kept, work.base_url), work.ids))
+    with subinterpreters.pool(how.workers, __name__, initializer=http.open_interpreter_session) as pool:
+        yield lambda: collect(pool.map(partial(fetch, http.get_in_interpreter, work.base_url), work.ids))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ HEADERS = {"User-Agent": USER_AGENT}
 TIMEOUT_S = 30.0
 
 _worker = local()
+_session: requests.Session
 
 
 def get_once(url: str) -> requests.Response:
@@ -35,6 +36,21 @@ def get_kept(url: str) -> requests.Response:
     """GET over the connection that this worker keeps alive."""
     response: requests.Response = _worker.session.get(url, timeout=TIMEOUT_S)
     return response
+
+
+def open_interpreter_session() -> None:
+    """Give this interpreter one session; an initializer for pools of sub-interpreters.
+
+    A thread that enters one anew finds nothing there of what it kept for itself (`threading.local`) the last time.
+    """
+    global _session
+    _session = requests.Session()
+    _session.headers.update(HEADERS)
+
+
+def get_in_interpreter(url: str) -> requests.Response:
+    """GET over the connection that this interpreter keeps alive."""
+    return _session.get(url, timeout=TIMEOUT_S)
 
 
 def get_kept_or_open(url: str) -> requests.Response:

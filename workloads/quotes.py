@@ -121,10 +121,9 @@ def processes(work: Pages, how: How) -> Iterator[Run]:
 @contextmanager
 def interpreters(work: Pages, how: How) -> Iterator[Run]:
     """A pool of sub-interpreters, a session in each; they parse at the same time."""
-    with subinterpreters.pool(
-        how.workers, __name__, *PARSER_MODULES[work.parser], initializer=http.open_session
-    ) as pool:
-        yield lambda: tuple(pool.map(partial(fetch, http.get_kept, work), work.numbers))
+    modules = (__name__, *PARSER_MODULES[work.parser])
+    with subinterpreters.pool(how.workers, *modules, initializer=http.open_interpreter_session) as pool:
+        yield lambda: tuple(pool.map(partial(fetch, http.get_in_interpreter, work), work.numbers))
 
 
 @contextmanager
