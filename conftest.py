@@ -76,7 +76,6 @@ def pytest_configure(config):
                 f"--origin {text!r}: {name!r} is none of the recordings: {', '.join(sorted(known))}"
             )
 
-
     if config.getoption("dask") and not cluster.NEEDS.met():
         raise pytest.UsageError(f"--dask needs {cluster.NEEDS.what}")
 

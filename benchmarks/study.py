@@ -17,7 +17,7 @@ scaling     x is a number of workers; throughput against that of one worker, wit
 sweep       x is a number; which is best, and from where to where it makes no difference
 break_even  x is a number; the first line is the plain way, and another begins to gain on it somewhere
 phases      x is a name, a part of one whole: parts are stacked
-compare     x is a name: each is compared with the first one of its line
+compare     x is a name: the lines are compared with the first one at each
 """
 
 

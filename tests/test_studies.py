@@ -161,10 +161,17 @@ def test_phases_are_added_up() -> None:
     assert "spawn: 400 ms in all, 75% of it start." == said
 
 
-def test_a_comparison_is_with_the_first_of_the_line() -> None:
-    """Over 1 is faster."""
-    (said,) = findings(made("compare", threads={"nothing": 0.1, "a busy thread": 0.4, "a process": 0.08}))
-    assert "threads, against nothing (100 ms): a busy thread 0.25 ×, a process 1.25 ×." == said
+def test_a_comparison_is_with_the_first_line_at_each_place() -> None:
+    """Over 1 is faster; a place where the first line wasn't measured has nothing to be compared with."""
+    lines = {
+        "nothing": {"threads": 0.1, "loop": 0.2},
+        "a busy thread": {"threads": 0.4, "alone": 1.0},
+        "a process": {"loop": 0.1},
+    }
+    assert [
+        "threads, against nothing (100 ms a thing): a busy thread 0.25 ×.",
+        "loop, against nothing (200 ms a thing): a process 2.00 ×.",
+    ] == findings(made("compare", **lines))
 
 
 @pytest.mark.parametrize("kind", KINDS)

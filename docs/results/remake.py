@@ -1,4 +1,4 @@
-"""Make the README's table and picture, and the figures in docs/questions.md, again from the runs stored beside this file.
+"""Make the README's table, the pictures, and the figures in docs/questions.md again, from the runs stored here.
 
     python docs/results/remake.py              write them
     python docs/results/remake.py --check      exit code 1 where the texts aren't what the runs say
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from laptime.report import race, study, tables
-from laptime.report.findings import findings
 from laptime.report.console import escaped
+from laptime.report.findings import findings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

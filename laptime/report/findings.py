@@ -112,12 +112,13 @@ def _phases(study: Study) -> Iterator[str]:
 
 
 def _compare(study: Study) -> Iterator[str]:
-    for line in study.lines:
-        first, *others = line.points
-        against = ", ".join(f"{number(one.x)} {times(first.per_item_s / one.per_item_s)}" for one in others)
-        if against:
-            yield f"{line.name}, against {number(first.x)} ({duration(first.per_item_s)}): {against}."
-        yield from _memory(line)
+    base, *others = study.lines
+    for x in study.places:
+        first = base.at(x)
+        found = [(line.name, one) for line in others if (one := line.at(x))]
+        if first and found:
+            against = ", ".join(f"{name} {times(first.per_item_s / one.per_item_s)}" for name, one in found)
+            yield f"{number(x)}, against {base.name} ({duration(first.per_item_s)} a {study.item}): {against}."
 
 
 def _span(low: int, high: int) -> str:

@@ -47,7 +47,7 @@ def figure(study: Study, line: Line, point: Point) -> str:
     took = duration(point.per_item_s)
     if study.kind in ("phases", "sweep", "break_even"):
         return took
-    base = line.points[0]
+    base = line.points[0] if study.kind == "scaling" else study.lines[0].at(point.x) or point
     return took if base is point else f"{took} {times(base.per_item_s / point.per_item_s)}"
 
 
