@@ -115,27 +115,27 @@ def test_two_points_at_one_place_are_refused() -> None:
 def test_a_scaling_study_names_the_knee_and_the_law() -> None:
     """Four workers do what eight do; two do less."""
     (said,) = findings(made("scaling", threads={1: 1.0, 2: 0.55, 3: 0.38, 4: 0.25, 8: 0.25}))
-    assert said.startswith("threads: 4 are enough (and no fewer): 4.00 × 1. ")
+    assert said.startswith("threads: 4 sizes are enough (and no fewer): 4.00 × what 1 does. ")
     assert "By Amdahl's law" in said
 
 
 def test_a_line_that_still_rises_has_no_knee() -> None:
     """And four numbers of workers bear no law."""
     (said,) = findings(made("scaling", waiting={1: 1.0, 2: 0.5, 4: 0.25, 8: 0.125}))
-    assert said.startswith("waiting: gains up to 8, the most that was measured: 8.00 × 1. No law: ")
+    assert said.startswith("waiting: gains up to 8 sizes, the most that were measured: 8.00 × what 1 does. No law: ")
     assert "needs 5" in said
 
 
 def test_a_line_that_gains_nothing_says_so() -> None:
     """Threads that compute under the GIL."""
     (said,) = findings(made("scaling", gil={1: 1.0, 2: 1.0, 4: 1.01}))
-    assert said.startswith("gil: more than 1 gains nothing.")
+    assert said.startswith("gil: more sizes than 1 gain nothing.")
 
 
 def test_a_sweep_names_the_best_and_what_is_as_good() -> None:
     """To within 5 %."""
     (said,) = findings(made("sweep", fork={1: 3.0, 16: 1.0, 64: 1.01, 1024: 2.0}))
-    assert "fork: best at 16 sizes (1.00 s a thing); from 16 to 64 nothing is lost." == said
+    assert "fork: best at 16 sizes (1.00 s per thing, 1 a second); from 16 to 64 nothing is lost." == said
 
 
 def test_a_sweep_tells_how_memory_grows() -> None:
@@ -155,6 +155,17 @@ def test_break_even_names_the_size_from_which_another_way_pays() -> None:
     assert "slow, against loop: no gain up to 100, the greatest that was measured." == slow
 
 
+def test_of_work_that_waits_a_comparison_tells_the_cpu_time_too() -> None:
+    """Equally long waits may cost unequally much."""
+    one, other = (
+        benchmark("one", "8", 1.0, kind="compare", items=10),
+        benchmark("other", "8", 1.0, kind="compare", items=10),
+    )
+    for each, cpu_s in ((one, 0.2), (other, 0.1)):
+        each["extra_info"]["rounds"]["cpu_s"] = [cpu_s] * len(SPREAD)
+    assert "CPU per thing: one 20.0 ms, other 10.0 ms." == findings(*studies([one, other]))[1]
+
+
 def test_phases_are_added_up() -> None:
     """And the longest is named."""
     (said,) = findings(made("phases", spawn={"start": 0.3, "close": 0.1}))
@@ -169,8 +180,8 @@ def test_a_comparison_is_with_the_first_line_at_each_place() -> None:
         "a process": {"loop": 0.1},
     }
     assert [
-        "threads, against nothing (100 ms a thing): a busy thread 0.25 ×.",
-        "loop, against nothing (200 ms a thing): a process 2.00 ×.",
+        "threads, against nothing (100 ms per thing): a busy thread 0.25 ×.",
+        "loop, against nothing (200 ms per thing): a process 2.00 ×.",
     ] == findings(made("compare", **lines))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from laptime.report.race import duration, times
+from laptime.report.race import MOSTLY_COMPUTING, duration, times
 from laptime.report.study import Line, Study
 from laptime.stats.break_even import Crossing, crossing
 from laptime.stats.scaling import Amdahl, NoFit, Usl, amdahl, knee, usl
@@ -43,13 +43,14 @@ def _scaling(study: Study) -> Iterator[str]:
             continue
         first, at = line.points[0], line.at(found.workers)
         assert at is not None  # the knee is one of the points
-        gain = f"{times(first.per_item_s / at.per_item_s)} {number(first.x)}"
+        gain = f"{times(first.per_item_s / at.per_item_s)} what {number(first.x)} does"
         if found.workers == first.x:
-            said = f"{line.name}: more than {number(first.x)} gains nothing"
+            said = f"{line.name}: more {study.x_name} than {number(first.x)} gain nothing"
         elif found.at_edge:
-            said = f"{line.name}: gains up to {found.workers}, the most that was measured: {gain}"
+            said = f"{line.name}: gains up to {found.workers} {study.x_name}, the most that were measured: {gain}"
         else:
-            said = f"{line.name}: {found.workers} are enough ({_span(found.low, found.high)}): {gain}"
+            span = _span(found.low, found.high)
+            said = f"{line.name}: {found.workers} {study.x_name} are enough ({span}): {gain}"
         yield f"{said}. {_law(line)}"
 
 
@@ -79,7 +80,7 @@ def _sweep(study: Study) -> Iterator[str]:
         beyond = "" if found.first < found.low and found.high < found.last else ", as far as it was measured"
         span = f"from {number(found.low)} to {number(found.high)} nothing is lost{beyond}"
         alike = span if found.low < found.high else "no other does as well"
-        took = f"{duration(at.per_item_s)} a {study.item}"
+        took = f"{duration(at.per_item_s)} per {study.item}, {number(float(f'{at.throughput:.3g}'))} a second"
         yield f"{line.name}: best at {number(found.x)} {study.x_name} ({took}); {alike}."
         yield from _memory(line)
 
@@ -118,11 +119,16 @@ def _compare(study: Study) -> Iterator[str]:
         found = [(line.name, one) for line in others if (one := line.at(x))]
         if first and found:
             against = ", ".join(f"{name} {times(first.per_item_s / one.per_item_s)}" for name, one in found)
-            yield f"{number(x)}, against {base.name} ({duration(first.per_item_s)} a {study.item}): {against}."
+            yield f"{number(x)}, against {base.name} ({duration(first.per_item_s)} per {study.item}): {against}."
+            if first.cpu_s < MOSTLY_COMPUTING * first.median_s:
+                spent = ", ".join(
+                    f"{name} {duration(one.cpu_s / one.items)}" for name, one in [(base.name, first), *found]
+                )
+                yield f"CPU per {study.item}: {spent}."
 
 
 def _span(low: int, high: int) -> str:
-    return f"between {low} and {high}, as sure as this is" if low < high else "and no fewer"
+    return f"from {low} to {high}, to 95 %" if low < high else "and no fewer"
 
 
 _SAYS = {

@@ -54,32 +54,35 @@ def figure(study: Study, line: Line, point: Point) -> str:
 def _wide(study: Study) -> tuple[list[str], list[list[str]]]:
     """A row for each place and a column for each line; of phases, which add up, the other way round."""
     if study.kind == "phases":
-        headings = ["", *map(number, study.places), "all"]
-        rows = []
-        for line in study.lines:
-            found = [line.at(x) for x in study.places]
-            parts = [figure(study, line, one) if one else NOTHING for one in found]
-            rows.append([line.name, *parts, duration(sum(one.per_item_s for one in found if one))])
-        return headings, rows
+        return _across(study)
     return [study.x_name, *(line.name for line in study.lines)], [
         [number(x), *(figure(study, line, one) if (one := line.at(x)) else NOTHING for line in study.lines)]
         for x in study.places
     ]
 
 
+def _across(study: Study) -> tuple[list[str], list[list[str]]]:
+    """A row for each line and a column for each place; phases are added up."""
+    headings, rows = [study.x_name, *map(number, study.places)], []
+    for line in study.lines:
+        rows.append([line.name, *(figure(study, line, one) if (one := line.at(x)) else NOTHING for x in study.places)])
+        if study.kind == "phases":
+            rows[-1].append(duration(sum(one.median_s for one in line.points)))
+    return [*headings, "all"] if study.kind == "phases" else headings, rows
+
+
 def _long(study: Study) -> tuple[list[str], list[list[str]]]:
     """A row for each point: where the terminal is too narrow for a column for each line."""
-    return ["", study.x_name, f"a {study.item}"], [
+    return ["", study.x_name, f"per {study.item}"], [
         [line.name, number(point.x), figure(study, line, point)] for line in study.lines for point in line.points
     ]
 
 
 def _fitting(study: Study, width: int) -> Table:
     console = Console(width=_ANY, markup=False, emoji=False)
-    wide = _table(*_wide(study))
-    if Measurement.get(console, console.options, wide).maximum <= width:
-        return wide
-    return _table(*_long(study))
+    *layouts, last = (_table(*layout(study)) for layout in (_wide, _across, _long))
+    fitting = (table for table in layouts if Measurement.get(console, console.options, table).maximum <= width)
+    return next(fitting, last)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
