@@ -19,7 +19,7 @@ LINES = {
 PLACES = {1: "1 at a time", 8: "8 in flight"}
 COUNT = {"smoke": 16}
 WAIT = {"smoke": "fixed:1ms"}
-ROUNDS = {"smoke": (2, 2, 0.0)}
+ROUNDS = {"smoke": (1, 1, 0.0)}
 
 
 @pytest.mark.study("clients")

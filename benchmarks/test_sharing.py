@@ -18,11 +18,11 @@ SESSIONS = {
     SHARED: partial(clients.shared, clients.requests_session),
 }
 PARSERS = {TIMES: parsers.one_each_time, EACH: parsers.one_each, SHARED: parsers.shared}
-IDS = {TIMES: "each-time", EACH: "each-thread", SHARED: "shared", WIDE: "shared-wide"}
+IDS = {TIMES: "each", EACH: "thread", SHARED: "shared", WIDE: "shared-wide"}
 THREADS = (8, 16)
 """Under and over the 10 connections that a Session keeps."""
 PARSING_THREADS = 2
-ROUNDS = {"smoke": (2, 2, 0.0)}
+ROUNDS = {"smoke": (1, 1, 0.0)}
 
 
 def _wide(work, lanes):

@@ -29,7 +29,6 @@ WITHIN = {
     "loop": ("the event loop itself", beside.in_the_loop),
 }
 """Only asyncio has these."""
-"""What is to be compared, by the places where it can be."""
 CASES = [(where, what) for where in PLACES for what in (*BESIDE, *(WITHIN if where == "asyncio" else ()))]
 
 
@@ -54,7 +53,7 @@ def test_starving(where, what, tier, replay, laptime_options, cassettes, lap):
     lap(
         open=partial(opened, where, what, found.work),
         lifecycle="warm",
-        rounds=(2, 2, 0.0) if tier == "smoke" else (6, 10, 3.0),
+        rounds=(1, 1, 0.0) if tier == "smoke" else (6, 10, 3.0),
         group="starving",
         study=point(
             "starving",

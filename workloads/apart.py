@@ -26,7 +26,7 @@ def lacking(connections: int) -> str | None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY or hard >= files_for(connections):
         return None
-    return f"{connections} connections need {files_for(connections)} open files, and {hard} are allowed: `ulimit -Hn`"
+    return f"{connections} connections need {files_for(connections)} open files, {hard} are allowed: raise `ulimit -Hn`"
 
 
 @contextmanager
