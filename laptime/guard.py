@@ -2,8 +2,8 @@
 
 `up` also reaches every worker process that is started meanwhile, whatever its start method: the guard travels with the
 process object, as an argument. And every sub-interpreter that is made meanwhile, whose audit hooks and modules are its
-own: there it comes with the import of `socket`. Each attempt is noted in a file as well, so that work which counts or swallows errors
-can't hide it.
+own: there it comes with the import of `socket`. Each attempt is noted in a file as well, so that work which counts or
+swallows errors can't hide it.
 
 It sees what goes through Python's `socket` (an audit hook) and uvloop; not C libraries with sockets of their own, and
 not other programs. Kept small: every worker process imports it.

@@ -1,4 +1,4 @@
-"""Work handed to a dask cluster (dask.distributed): to one on this machine, started for it, or to one that runs already.
+"""Work handed to a dask cluster (dask.distributed): one on this machine, started for it, or one that runs already.
 
 Its workers do one thing at a time for each of their threads, so that the threads are what is counted. Work goes out as
 futures that are not pure: dask would answer a second round out of its memory.
@@ -84,12 +84,12 @@ def check(scheduler: str, *, here: bool) -> None:
         ) from error
     if not threads:
         raise ClusterError(
-            f"the cluster at {scheduler} has no workers: start some, `PYTHONPATH=. dask worker {scheduler} --nthreads 1`"
+            f"the cluster at {scheduler} has no workers: start some (`PYTHONPATH=. dask worker {scheduler} --nthreads 1`)"
         )
-    for worker, error in failed.items():
-        if error is not None:
+    for worker, failure in failed.items():
+        if failure is not None:
             raise ClusterError(
-                f"the worker at {worker} can't import the suite's work ({error}): start it in an environment that has "
+                f"the worker at {worker} can't import the suite's work ({failure}): start it in an environment that has "
                 "the suite's requirements, with PYTHONPATH set to the suite's directory"
             )
     far = [worker for worker in threads if not _is_here(str(urlsplit(worker).hostname))]
@@ -141,10 +141,12 @@ def _local(workers: int) -> Iterator[str]:
     import logging
     import tempfile
 
+    import dask
     from distributed import LocalCluster
 
     with (
         tempfile.TemporaryDirectory(prefix="dask-") as directory,
+        dask.config.set({"temporary-directory": directory}),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -153,7 +155,6 @@ def _local(workers: int) -> Iterator[str]:
             dashboard_address=None,
             worker_dashboard_address=None,
             silence_logs=logging.ERROR,
-            local_directory=directory,
         ) as started,
     ):
         yield started.scheduler_address

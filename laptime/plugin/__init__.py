@@ -27,6 +27,7 @@ from laptime.options import RECORD, REPLAY, Options
 from laptime.plugin.benchmarks import CANNOT_MEASURE
 from laptime.plugin.discard import Discard
 from laptime.plugin.escapes import Escapes
+from laptime.plugin.lock import Lock
 from laptime.plugin.narrator import Narrator
 from laptime.project import INI_KEY
 from laptime.resources import KnownUnreachable, Resources
@@ -38,6 +39,7 @@ RECORD_MARK, GATE_MARK = "laptime_record", "laptime_gate"
 _LOOPBACK = "127.0.0.1,localhost"
 
 RESOURCES, NARRATOR, ESCAPES = pytest.StashKey[Resources](), pytest.StashKey[Narrator](), pytest.StashKey[Escapes]()
+LOCK = pytest.StashKey[Lock]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -121,9 +123,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--har: several processes would write one file; leave -n out")
     if parsed.har is not None and parsed.http != REPLAY:
         raise pytest.UsageError(f"--har: only a replay is logged, and this is --http={parsed.http}")
-    resources, narrator, escapes = Resources(parsed), Narrator(config, parsed), Escapes(parsed)
+    resources, narrator, escapes, lock = Resources(parsed), Narrator(config, parsed), Escapes(parsed), Lock()
     config.stash[RESOURCES], config.stash[NARRATOR], config.stash[ESCAPES] = resources, narrator, escapes
-    hooks = [narrator, Discard(config), Selection(resources), escapes, Proxies()]
+    config.stash[LOCK] = lock
+    hooks = [narrator, Discard(config), Selection(resources), escapes, lock, Proxies()]
     if parsed.har is not None and not option("collectonly"):
         from laptime.plugin.logbook import Logbook
 
@@ -295,7 +298,7 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
     from laptime.child import HelperDied
     from laptime.replay import ReplayDied
 
-    resources = request.config.stash[RESOURCES]
+    resources, lock = request.config.stash[RESOURCES], request.config.stash[LOCK]
 
     def run(
         open: Callable[[], AbstractContextManager[Callable[[], object]]],  # noqa: A002 (the noun of `Lap`)
@@ -311,9 +314,12 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
         benchmark.group = group or benchmark.group
         work = laps.Lap(open, check, lifecycle, stage, requests or {}, info)
         try:
-            laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments())
+            with lock.watching():
+                laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments())
         except (HelperDied, ReplayDied) as error:
             pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
+        if not benchmark.disabled and (culprit := lock.culprit()):
+            benchmark.extra_info["gil_on_by"] = culprit
 
     return run
 

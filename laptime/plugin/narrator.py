@@ -73,7 +73,9 @@ class Narrator:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dot, where there is a line."""
-        return ("passed", "", "") if self._narrates and report.when == "call" and report.passed else None
+        if self._narrates and report.when == "call" and report.outcome in ("passed", "skipped"):
+            return report.outcome, "", ""
+        return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -82,6 +84,8 @@ class Narrator:
         if self._plan and item.nodeid in self._plan.names and (report.when == "call" or not report.passed):
             self._plan.done(item.nodeid, report.duration)
             benchmark = benchmark_fixture(item)
+            if self._narrates and report.when == "call" and report.skipped:
+                self.say(f"{self._count()}  {_short(item.nodeid):<{_NAME_WIDTH}}   not run   {self._eta()}")
             if self._narrates and report.when == "call" and report.passed and benchmark.stats is not None:
                 took = race.duration(benchmark.stats.stats.median)
                 self.say(f"{self._count()}  {_short(item.nodeid):<{_NAME_WIDTH}} {took:>9}   {self._eta()}")
@@ -103,6 +107,7 @@ class Narrator:
             return
         passed = terminalreporter.stats.get("passed", ())
         checked = [report for report in passed if LAP_KEYWORD in getattr(report, "keywords", ())]
+        self._tell_skipped(terminalreporter)
         if session.disabled and checked:
             terminalreporter.ensure_newline()
             terminalreporter.write_line(
@@ -127,6 +132,18 @@ class Narrator:
             except study.StudyError as error:  # of somebody's own study; the figures stand all the same
                 text += f"\nlaptime: {error}\n"
         terminalreporter.write(text.lstrip("\n"))
+
+    @staticmethod
+    def _tell_skipped(terminal: pytest.TerminalReporter) -> None:
+        """Which benchmarks a table lacks, and why: pytest itself says so with -rs only."""
+        names: dict[str, list[str]] = {}
+        for report in terminal.stats.get("skipped", ()):
+            if LAP_KEYWORD in getattr(report, "keywords", ()) and isinstance(report.longrepr, tuple):
+                names.setdefault(report.longrepr[2].removeprefix("Skipped: "), []).append(_short(report.nodeid))
+        for reason, (first, *others) in names.items():
+            terminal.ensure_newline()
+            more = f" and {len(others)} more" if others else ""
+            terminal.write_line(f"laptime: {first}{more} did not run: {reason}", yellow=True)
 
     def _setting(self) -> str:
         if self._options.http == REPLAY:

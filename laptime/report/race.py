@@ -27,6 +27,7 @@ class Entry:
     speedup      × against the first variant, on the recorded passes that both played
     cpu_s        CPU seconds of a round (median), child processes included
     parallelism  CPU seconds over wall seconds (median over rounds)
+    elsewhere    whether processes that are not ours (a running cluster's) worked too: both are of a part only
     """
 
     name: str
@@ -39,6 +40,7 @@ class Entry:
     reference: bool
     parser: str | None
     ideal: float | None
+    elsewhere: bool = False
 
     @property
     def misses_ideal(self) -> bool:
@@ -48,7 +50,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """One workload: its variants, fastest first, and the one that the others are compared with."""
+    """One workload: its variants, fastest first, and the one that the others are compared with.
+
+    gil_on_by  what turned the GIL on, where a free-threaded build had it on nevertheless
+    """
 
     workload: str
     summary: str
@@ -56,6 +61,7 @@ class Race:
     base: Entry
     entries: tuple[Entry, ...]
     cpus: float
+    gil_on_by: str | None = None
 
 
 def races(benchmarks: Iterable[Mapping[str, Any]]) -> list[Race]:
@@ -78,6 +84,7 @@ def _race(group: Sequence[Mapping[str, Any]]) -> Race:
         base=entries[0],
         entries=tuple(sorted(entries, key=lambda entry: entry.median_s)),
         cpus=min(first["affinity_cpus"], first["cpu_quota"] or float("inf")),
+        gil_on_by=next(filter(None, (one["extra_info"].get("gil_on_by") for one in group)), None),
     )
 
 
@@ -105,6 +112,7 @@ def _entry(one: Mapping[str, Any], base: Mapping[str, Any]) -> Entry:
         reference=bool(info.get("reference")),
         parser=info.get("parser"),
         ideal=info.get("ideal") if base["extra_info"].get("ideal") is None else None,
+        elsewhere=bool(info.get("cpu_elsewhere")),
     )
 
 
@@ -161,6 +169,19 @@ def advise(race: Race) -> Advice:
 
 def verdict(race: Race) -> list[str]:
     """Sentences, computed from the figures: what bound the work, and which variant to take."""
+    return _lock(race) + _verdict(race)
+
+
+def _lock(race: Race) -> list[str]:
+    if race.gil_on_by is None:
+        return []
+    return [
+        f"WARNING: this build can run without the GIL, and did not: {race.gil_on_by} turned it on. These are not the "
+        "figures of free threads."
+    ]
+
+
+def _verdict(race: Race) -> list[str]:
     if is_control(race):
         return _control(race)
     advice, base = advise(race), race.base
@@ -170,7 +191,7 @@ def verdict(race: Race) -> list[str]:
     if len(race.entries) == 1:
         return sentences  # nobody to race against
     sentences.append(_recommended(race, advice))
-    if advice.kept is not base and advice.kept.parallelism > 1:
+    if advice.kept is not base and advice.kept.parallelism > 1 and not advice.kept.elsewhere:
         sentences.append(f"{advice.kept.name} kept {advice.kept.parallelism:.1f} of {race.cpus:g} CPUs busy.")
     return sentences + _beside(race, advice)
 
@@ -207,7 +228,9 @@ def _beside(race: Race, advice: Advice) -> list[str]:
         for entry in race.entries
         if entry.reference and entry.median_s < kept.median_s
     ]
-    return parsers[:1] + algorithms
+    part = [entry.name for entry in race.entries if entry.elsewhere]
+    partly = f"CPU of {', '.join(part)} is the client's alone: the cluster's workers are not counted."
+    return parsers[:1] + algorithms + ([partly] if part else [])
 
 
 def _choice(entries: Sequence[Entry], race: Race) -> Entry:
@@ -215,11 +238,11 @@ def _choice(entries: Sequence[Entry], race: Race) -> Entry:
     worthwhile = [entry for entry in entries if entry.speedup >= WORTHWHILE]
     fastest = min((entry.median_s for entry in worthwhile), default=0.0)
     near = [entry for entry in worthwhile if entry.median_s <= fastest * NEAR]
-    return min(near, key=lambda entry: entry.cpu_s, default=race.base)
+    return min(near, key=lambda entry: (entry.elsewhere, entry.cpu_s), default=race.base)
 
 
 def _priced(entry: Entry) -> str:
-    return f"{entry.name} ({duration(entry.median_s)}, {times(entry.speedup)}, {duration(entry.cpu_s)} of CPU)"
+    return f"{entry.name} ({duration(entry.median_s)}, {times(entry.speedup)}, {cpu(entry)} of CPU)"
 
 
 def _control(race: Race) -> list[str]:
@@ -231,6 +254,11 @@ def _control(race: Race) -> list[str]:
         "the machine was busy or the harness is at fault; doubt the figures beside it."
         for entry in off
     ]
+
+
+def cpu(entry: Entry) -> str:
+    """CPU seconds of a round, ``≥`` where they are of a part."""
+    return ("≥ " if entry.elsewhere else "") + duration(entry.cpu_s)
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from laptime.report.console import printed
-from laptime.report.race import Entry, Race, advise, duration, is_control, times, verdict
+from laptime.report.race import Entry, Race, advise, cpu, duration, is_control, times, verdict
 
 BAR_WIDTH = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -85,8 +85,8 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         entry.name,
         duration(entry.median_s),
         speedup,
-        duration(entry.cpu_s),
-        f"{entry.parallelism:.2f}",
+        cpu(entry),
+        f"{'≥ ' if entry.elsewhere else ''}{entry.parallelism:.2f}",
         str(entry.rounds),
     )
 
