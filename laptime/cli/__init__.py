@@ -23,6 +23,7 @@ _COMMANDS = {
     "history": ("history", "import", "export"),
     "compare": ("compare",),
     "trend": ("trend", "changes"),
+    "report": ("report",),
 }
 """Module of this package -> its commands, as `laptime --help` lists them."""
 _BISECT = re.compile("--bi(s(e(ct?)?)?)?")
