@@ -137,7 +137,7 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
             )
             # a study asks how figures change, not how a round goes
             if instruments.watcher is not None and "study" not in lap.info:
-                watched = _Round(lap, work, IdleMeter())
+                watched = _Round(lap, work, IdleMeter(), stack)
                 benchmark.extra_info["timeline"] = _watched(
                     watched, lap.stage, instruments.watcher, instruments.helpers()
                 )

@@ -59,6 +59,14 @@ def test_names_keep_the_order_in_which_they_were_run() -> None:
     assert ("start", "close") == made("phases", fork={"start": 1.0, "close": 2.0}).places
 
 
+def test_lines_are_in_the_order_in_which_they_were_run() -> None:
+    """The first is what the others are compared with; a store gives them back by their names."""
+    several = [benchmark("a", 1, 1.0), benchmark("b", 1, 1.0), benchmark("c", 1, 1.0)]
+    for one, position in zip(several, (2, 0, 1), strict=True):
+        one["extra_info"]["position"] = position
+    assert ["b", "c", "a"] == [line.name for line in studies(several)[0].lines]
+
+
 def test_a_point_has_its_figures_for_a_round_and_for_an_item() -> None:
     """Seconds, their interval, and throughput."""
     (found,) = studies([benchmark("one", 1, 0.5, items=10, memory=3)])

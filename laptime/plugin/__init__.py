@@ -312,6 +312,7 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
         **info: object,
     ) -> None:
         benchmark.group = group or benchmark.group
+        info["position"] = request.session.items.index(request.node)
         work = laps.Lap(open, check, lifecycle, stage, requests or {}, info)
         try:
             with lock.watching():

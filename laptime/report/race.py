@@ -65,13 +65,23 @@ class Race:
 
 
 def races(benchmarks: Iterable[Mapping[str, Any]]) -> list[Race]:
-    """Group benchmarks into races, in order of first appearance; what isn't one of ours is left out."""
+    """Group benchmarks into races, in the order in which they were run; what isn't one of ours is left out."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for benchmark in benchmarks:
+    for benchmark in in_order(benchmarks):
         info = benchmark.get("extra_info", {})
         if "workload" in info and "study" not in info:
             groups.setdefault(_name(benchmark), []).append(benchmark)
     return [_race(group) for group in groups.values()]
+
+
+def in_order(benchmarks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """As they were run, which a store doesn't keep: the first of a race or study is what others are compared with."""
+    return sorted(benchmarks, key=_position)
+
+
+def _position(benchmark: Mapping[str, Any]) -> int:
+    found = (benchmark.get("extra_info") or {}).get("position")
+    return found if isinstance(found, int) else -1  # of before positions were stored, or of somebody else
 
 
 def _race(group: Sequence[Mapping[str, Any]]) -> Race:

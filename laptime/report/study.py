@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from laptime.report.race import in_order
 from laptime.stats import intervals
 from laptime.stats import points as stats
 
@@ -105,12 +106,12 @@ class Study:
 
 
 def studies(benchmarks: Iterable[Mapping[str, Any]]) -> list[Study]:
-    """Group benchmarks into studies, in order of first appearance; what is no point of one is left out.
+    """Group benchmarks into studies, in the order in which they were run; what is no point of one is left out.
 
     Raises `StudyError` where a benchmark's place can't be read, or two have the same.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for benchmark in benchmarks:
+    for benchmark in in_order(benchmarks):
         place = (benchmark.get("extra_info") or {}).get("study")
         if place is not None:
             if not isinstance(place, Mapping) or "name" not in place:
