@@ -19,7 +19,7 @@ SESSIONS = {
 }
 PARSERS = {TIMES: parsers.one_each_time, EACH: parsers.one_each, SHARED: parsers.shared}
 IDS = {TIMES: "each", EACH: "thread", SHARED: "shared", WIDE: "shared-wide"}
-THREADS = (8, 16)
+THREADS = (8, 32)
 """Under and over the 10 connections that a Session keeps."""
 PARSING_THREADS = 2
 ROUNDS = {"smoke": (1, 1, 0.0)}
@@ -39,7 +39,7 @@ def _point(line, x, items):
 @pytest.mark.parametrize("threads", THREADS, ids=lambda number: f"w{number}")
 def test_sharing_session(line, threads, tier, replay, laptime_options, cassettes, lap):
     """The same requests; a Session is shared or not."""
-    count = threads * (2 if tier == "smoke" else 20)
+    count = threads * (1 if tier == "smoke" else 20)
     found = fetching(replay, laptime_options, cassettes, "fixed:2ms" if tier == "smoke" else "fixed:20ms", count)
     lap(
         open=partial(SESSIONS.get(line, _wide), found.work, threads),

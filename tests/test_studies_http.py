@@ -83,7 +83,7 @@ def test_a_study_runs_where_it_is_asked_for_and_stores_its_points(tmp_path: Path
     assert [
         *(f"test_clients[n{number}-{client}]" for number in (1, 8) for client in clients.CLIENTS),
         *(f"test_in_flight[{way}-n{number}]" for number in (4, 32) for way in ("asyncio", "threads")),
-        *(f"test_sharing_session[w{w}-{how}]" for w in (8, 16) for how in ("each", "thread", "shared", "shared-wide")),
+        *(f"test_sharing_session[w{w}-{how}]" for w in (8, 32) for how in ("each", "thread", "shared", "shared-wide")),
         *(f"test_sharing_parser[{how}]" for how in ("each", "thread", "shared")),
         *(f"test_starving[threads-{what}]" for what in test_starving.BESIDE),
         *(f"test_starving[asyncio-{what}]" for what in (*test_starving.BESIDE, *test_starving.WITHIN)),
@@ -99,7 +99,7 @@ def test_a_study_runs_where_it_is_asked_for_and_stores_its_points(tmp_path: Path
             assert 0 < max(info["most_at_once"]) <= study["x"]
     assert {"asyncio (aiohttp)": [4, 32], "threads (requests)": [4, 32]} == found["in_flight"]
     assert {line: ["1 at a time", "8 in flight"] for line in test_clients.LINES.values()} == found["clients"]
-    everywhere = ["a Session, 8 threads", "a Session, 16 threads", "an lxml parser, 2 threads"]
+    everywhere = ["a Session, 8 threads", "a Session, 32 threads", "an lxml parser, 2 threads"]
     assert {"one for each", "one in each thread", "one for all", test_sharing.WIDE} == found["sharing"].keys()
     assert [everywhere] * 3 == [found["sharing"][line] for line in list(found["sharing"])[:3]]
     assert ["8 threads", "asyncio, 8 at once"] == found["starving"]["nothing"]
