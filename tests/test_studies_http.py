@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import multiprocessing
 import os
 import resource
 import signal
@@ -10,14 +12,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 
 from benchmarks import test_clients, test_in_flight, test_sharing, test_starving
@@ -285,6 +286,19 @@ def test_the_most_at_once_is_read_from_the_log() -> None:
     assert 2 == test_in_flight.most_at_once([visit(0, 10), visit(5, 20), visit(10, 30), visit(40, 50)])
 
 
+def test_a_client_is_imported_where_it_is_used() -> None:
+    """A worker process that is started for something else doesn't pay for it."""
+    at_once = [
+        alias.name
+        for path in ROOT.glob("workloads/*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
+    assert "requests" in at_once
+    assert not {"httpx", "aiohttp"} & set(at_once)
+
+
 # parsers
 
 
@@ -314,22 +328,13 @@ def test_a_thread_keeps_its_parser(monkeypatch: pytest.MonkeyPatch) -> None:
 # what computes beside
 
 
-@contextmanager
-def running(what: str) -> Iterator[psutil.Process | None]:
-    """Something that computes; its process, if it has one."""
-    mine = psutil.Process()
-    before = set(mine.children(recursive=True))
-    with test_starving.BESIDE[what][1]():
-        new = [one for one in set(mine.children(recursive=True)) - before if "forkserver" in " ".join(one.cmdline())]
-        yield max(new, key=lambda one: one.create_time(), default=None)
-
-
 @pytest.mark.parametrize("what", test_starving.BESIDE)
 def test_what_computes_ends_with_the_work(what: str) -> None:
     """Whether the work succeeds or fails: no thread, no process and no switch interval stays."""
     before = (threading.active_count(), sys.getswitchinterval())
     for fails in (False, True):
-        with pytest.raises(ZeroDivisionError) if fails else nullcontext(), running(what) as process:
+        with pytest.raises(ZeroDivisionError) if fails else nullcontext(), test_starving.BESIDE[what][1]():
+            process = next((one for one in multiprocessing.active_children() if one.name == "beside"), None)
             assert ("process" in what) == (process is not None)
             assert ("thread" in what) == ("beside" in {thread.name for thread in threading.enumerate()})
             if "switch" in what:
@@ -337,7 +342,7 @@ def test_what_computes_ends_with_the_work(what: str) -> None:
             if fails:
                 _ = 1 / 0
         assert before == (threading.active_count(), sys.getswitchinterval())
-        assert process is None or ended(process.pid)
+        assert process is None or not process.is_alive()
 
 
 def test_a_process_that_computes_ends_with_who_started_it() -> None:
