@@ -345,11 +345,20 @@ def test_what_computes_ends_with_the_work(what: str) -> None:
         assert process is None or not process.is_alive()
 
 
-def test_a_process_that_computes_ends_with_who_started_it() -> None:
-    """Killed or not."""
-    code = "import multiprocessing as m, time\nfrom workloads import beside\nif __name__ == '__main__':\n"
-    code += " with beside.process(beside.compute): print(m.active_children()[0].pid, flush=True); time.sleep(60)"
+@pytest.mark.parametrize(
+    "opened",
+    [
+        "beside.process(beside.compute) as _: print(multiprocessing.active_children()[0].pid",
+        "apart.apart(partial(nullcontext, os.getpid), 1) as run: print(run()",
+    ],
+    ids=["beside", "apart"],
+)
+def test_a_process_of_its_own_ends_with_who_started_it(opened: str) -> None:
+    """Even where that was killed."""
+    imports = "import multiprocessing, os, time; from contextlib import nullcontext; from functools import partial"
+    code = f"{imports}; from workloads import apart, beside\nwith {opened}, flush=True); time.sleep(60)"
     with subprocess.Popen((sys.executable, "-c", code), cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         os.kill(parent.pid, signal.SIGKILL)
     assert ended(pid)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from threading import Thread
 from typing import TypeVar, cast
 
 A = TypeVar("A")
@@ -33,7 +35,7 @@ def lacking(connections: int) -> str | None:
 def apart(opened: Callable[[], AbstractContextManager[Callable[[], A]]], connections: int) -> Iterator[Callable[[], A]]:
     """Enter what is picklable in a process of its own, which may open so many connections, and run it there."""
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(1, mp_context=context) as process:
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent) as process:
         process.submit(_enter, opened, files_for(connections)).result()
         try:
             yield lambda: cast(A, process.submit(_run).result())
@@ -46,6 +48,18 @@ def apart(opened: Callable[[], AbstractContextManager[Callable[[], A]]], connect
 
 _stack = ExitStack()
 _entered: Callable[[], object]
+
+
+def _end_with_parent() -> None:
+    """A pool's process waits for work for ever, where who started it was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _enter(opened: Callable[[], AbstractContextManager[Callable[[], object]]], files: int) -> None:
