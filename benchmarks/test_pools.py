@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from benchmarks.cases import DEFAULT_START_METHOD
 from benchmarks.study import point
 from workloads import limits, pools
 from workloads.model import WARM, How
+from workloads.tasks import Told
 
 FRESH = "fresh"
 WORKERS = 2
@@ -41,24 +43,37 @@ LIFE_TITLES = {
 MAP_TASKS = {"smoke": 10, "default": 500, "full": 1000, "gate": 100}
 
 # chunks: numbers that take so long each, from where, and how many
-LIGHT, HEAVY = range(2, 20_002), range(10**10, 10**10 + 4_000)
+LIGHT, HEAVY = range(2, 8_194), range(10**10, 10**10 + 1_024)
 CHUNKED = {
-    "executor-light": (pools.PROCESSES, LIGHT, "ProcessPoolExecutor, numbers to 20,000"),
-    "pool-light": (pools.POOL, LIGHT, "multiprocessing.Pool, numbers to 20,000"),
+    "executor-light": (pools.PROCESSES, LIGHT, "ProcessPoolExecutor, numbers to 8,193"),
+    "pool-light": (pools.POOL, LIGHT, "multiprocessing.Pool, numbers to 8,193"),
     "executor-heavy": (pools.PROCESSES, HEAVY, "ProcessPoolExecutor, numbers about 10¹⁰"),
 }
 CHUNKS = (1, 4, 16, 64, 256, 1024, 4096)
 
 SIZES = {"100-B": 100, "1-kB": 1_000, "10-kB": 10_000, "100-kB": 100_000, "1-MB": 1_000_000, "10-MB": 10_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What is sent, and how; `largest` is the greatest size that doesn't take too long, `most` a round's bytes."""
+
+    title: str
+    kind: str | None
+    make: Callable[[int], object]
+    largest: int = 10_000_000
+    most: int = 20_000_000
+
+
+_records = partial(Exchanged, make=pools.objects, largest=1_000_000, most=1_000_000)
 EXCHANGED = {
-    "bytes-threads": (pools.THREADS, pools.data, "bytes through threads"),
-    "bytes-processes": (pools.PROCESSES, pools.data, "bytes through processes"),
-    "bytes-pickle": (None, pools.data, "bytes, pickled only"),
-    "objects-processes": (pools.PROCESSES, pools.objects, "records through processes"),
-    "objects-pickle": (None, pools.objects, "records, pickled only"),
+    "bytes-threads": Exchanged("bytes through threads", pools.THREADS, pools.data),
+    "bytes-processes": Exchanged("bytes through processes", pools.PROCESSES, pools.data),
+    "bytes-pickle": Exchanged("bytes, pickled only", None, pools.data),
+    "records-processes": _records("records through processes", pools.PROCESSES),
+    "records-pickle": _records("records, pickled only", None),
 }
-EXCHANGED_BYTES, MOST_EXCHANGES = 20_000_000, 200
-"""A round sends so much at most, and so often, but twice at least."""
+MOST_EXCHANGES = 200
 
 LOOPS = (300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 """From about 10 µs to 10 ms of pure Python."""
@@ -86,11 +101,13 @@ def pytest_generate_tests(metafunc):
             metafunc.parametrize(("line", "step"), found.values(), ids=found)
         case "test_chunks":
             lines, chunks = (("executor-light",), (64, 1024)) if smoke else (CHUNKED, CHUNKS)
-            found = {f"{line}-c{chunk}": (line, chunk) for line in lines for chunk in chunks}
+            points = [(line, chunk) for line in lines for chunk in chunks if chunk * WORKERS <= len(CHUNKED[line][1])]
+            found = {f"{line}-c{chunk}": (line, chunk) for line, chunk in points}
             metafunc.parametrize(("line", "chunk"), found.values(), ids=found)
         case "test_payload":
             lines, sizes = (tuple(EXCHANGED)[:3], ("100-B", "10-kB")) if smoke else (EXCHANGED, SIZES)
-            found = {f"{line}-{size}": (line, size) for line in lines for size in sizes}
+            points = [(line, size) for line in lines for size in sizes if SIZES[size] <= EXCHANGED[line].largest]
+            found = {f"{line}-{size}": (line, size) for line, size in points}
             metafunc.parametrize(("line", "size"), found.values(), ids=found)
         case "test_smallest":
             lines, sizes = (tuple(SPINNERS)[:3], LOOPS[:2]) if smoke else (SPINNERS, LOOPS)
@@ -119,7 +136,7 @@ def test_pools(line, step, lap, tier):
     if method is not None and method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this system has no start method {method}")
     tasks = MAP_TASKS[tier]
-    right = {"first worker": 1, "other workers": WORKERS - 1, "first result": 1, "map": tasks, "close": 0}
+    right = {"start": WORKERS, "first result": 1, "map": tasks, "close": 0}
     lap(
         open=partial(pools.step, step, kind, How(WORKERS, method), tasks, restart=restart),
         check=equals(right[step]),
@@ -173,9 +190,9 @@ def test_chunks(line, chunk, lap, tier):
 @pytest.mark.study("payload")
 def test_payload(line, size, lap, tier):
     """Send something of a size to one worker and get it back, one after the other."""
-    kind, make, title = EXCHANGED[line]
-    payload, most = make(SIZES[size]), 5 if tier == "smoke" else MOST_EXCHANGES
-    times = max(2, min(most, EXCHANGED_BYTES // SIZES[size]))
+    how = EXCHANGED[line]
+    kind, payload = how.kind, how.make(SIZES[size])
+    times = max(1, min(5 if tier == "smoke" else MOST_EXCHANGES, how.most // SIZES[size]))
     processes = kind == pools.PROCESSES
     lap(
         open=partial(pools.exchanging, kind, How(1, DEFAULT_START_METHOD), payload, times),
@@ -187,7 +204,7 @@ def test_payload(line, size, lap, tier):
             "payload",
             "compare",
             "What does pickling cost?",
-            line=title,
+            line=how.title,
             x=size.replace("-", " "),
             x_name="size of what is sent and sent back",
             items=times,
@@ -262,7 +279,7 @@ def test_cpus(allowed, workers, lap, tier, usable_cpus):
     try:
         with limited(allowed) as (initializer, arguments):
 
-            def check(answer: list[pools.Told]) -> None:
+            def check(answer: list[Told]) -> None:
                 assert [pools.spun(loops)] * tasks == [told.total for told in answer], "wrong answer: another total"
                 if allowed == "affinity-1":
                     assert {1} == {told.affinity for told in answer}, "a worker isn't pinned"

@@ -1,13 +1,9 @@
-"""What pools themselves cost: a pool's life, step by step, and tasks of any size to hand to one.
-
-A worker process imports this module, so it imports little.
-"""
+"""What pools themselves cost: a pool's life, step by step, and tasks of any size to hand to one."""
 
 from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.forkserver
-import os
 import pickle
 import threading
 import time
@@ -15,33 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from math import isqrt
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from workloads.model import How
 from workloads.primes import is_prime
+from workloads.tasks import START_LIMIT_S, Semaphore, Told, begin, echo, one, spin, spin_and_tell
 
 THREADS, PROCESSES, POOL = "threads", "processes", "pool"
 """`ThreadPoolExecutor`, `ProcessPoolExecutor`, `multiprocessing.Pool`."""
-START_LIMIT_S = 60.0
-"""How long a worker may take to start: only one that never will takes so long."""
-STEPS = ("first worker", "other workers", "first result", "map", "close")
+STEPS = ("start", "first result", "map", "close")
 """A pool's life, in order; see `life`."""
 
 
-# tasks
-
-
-def one(number: int) -> int:
-    """Nothing, once."""
-    return 1
-
-
-def spin(loops: int) -> int:
-    """Compute: the sum of all numbers below `loops`, one after the other."""
-    total = 0
-    for number in range(loops):
-        total += number
-    return total
+# right answers, and what is sent
 
 
 def spun(loops: int) -> int:
@@ -51,18 +33,13 @@ def spun(loops: int) -> int:
 
 def loop_s(loops: int = 100_000, times: int = 20) -> float:
     """What one loop of `spin` takes here at its fastest."""
-    return min(_spin_s(loops) for _ in range(times)) / loops
 
+    def once() -> float:
+        started = time.perf_counter()
+        spin(loops)
+        return time.perf_counter() - started
 
-def _spin_s(loops: int) -> float:
-    started = time.perf_counter()
-    spin(loops)
-    return time.perf_counter() - started
-
-
-def echo(payload: object) -> object:
-    """What was sent."""
-    return payload
+    return min(once() for _ in range(times)) / loops
 
 
 def data(size: int) -> bytes:
@@ -142,14 +119,6 @@ def exchanging(kind: str | None, how: How, payload: object, times: int) -> Itera
 # a pool's life
 
 
-class _Gate(Protocol):
-    """A semaphore, of threads or of processes."""
-
-    def acquire(self, *, timeout: float) -> bool: ...
-
-    def release(self) -> None: ...
-
-
 class _Standing(NamedTuple):
     """What is asked of a pool of any kind.
 
@@ -167,7 +136,7 @@ class _Standing(NamedTuple):
 def step(name: str, kind: str, how: How, tasks: int, *, restart: bool = False) -> Iterator[Callable[[], int]]:
     """One of the `STEPS` of a pool's life, as a call; those before it are done when it is given, the others after it.
 
-    Its answer is the number of workers that began, of tasks done, or, of "close", of workers that are left.
+    Its answer is the number of workers that began ("start"), of tasks done, or of workers that are left ("close").
 
     restart  end the fork server first, if there is one, so that this pool starts one
     """
@@ -185,31 +154,27 @@ def step(name: str, kind: str, how: How, tasks: int, *, restart: bool = False) -
 def life(kind: str, how: How, tasks: int) -> Iterator[dict[str, Callable[[], int]]]:
     """A pool's `STEPS`: to be taken in order, each once.
 
-    first worker   make the pool and hand it a task, until a worker runs (under fork, the others start with it)
-    other workers  hand it a task for each of the others, until they run
-    first result   from a worker that runs to the answer to its first task
-    map            so many tasks that do nothing, one at a time
-    close          until no worker is left
+    start         make the pool and hand it a task for each worker, until all workers run
+    first result  from workers that run to the answer to the first task
+    map           so many tasks that do nothing, one at a time
+    close         until no worker is left
 
-    A worker that runs waits at a gate, so that what comes after doesn't mix with the start of others.
+    A worker that runs waits at a gate, so that what comes after doesn't mix with its start.
     """
     context: Any = threading if kind == THREADS else multiprocessing.get_context(how.start_method)
-    born: _Gate = context.Semaphore(0)
-    gate: _Gate = context.Semaphore(0)
+    born: Semaphore = context.Semaphore(0)
+    gate: Semaphore = context.Semaphore(0)
     before = _living(kind)
     pools: list[_Standing] = []
     answers: list[Callable[[], int]] = []
 
-    def begin(count: int) -> int:
-        answers.extend(pools[0].submit() for _ in range(count))
-        for _ in range(count):
-            if not born.acquire(timeout=START_LIMIT_S):
-                raise TimeoutError(f"{kind}, {how}: no worker began within {START_LIMIT_S:g} s")
-        return count
-
-    def first_worker() -> int:
+    def start() -> int:
         pools.append(_standing(kind, how, born, gate))
-        return begin(1)
+        answers.extend(pools[0].submit() for _ in range(how.workers))
+        for _ in range(how.workers):
+            if not born.acquire(timeout=START_LIMIT_S):
+                raise TimeoutError(f"{kind}, {how}: a worker didn't begin within {START_LIMIT_S:g} s")
+        return how.workers
 
     def first_result() -> int:
         for _ in range(how.workers):
@@ -220,7 +185,7 @@ def life(kind: str, how: How, tasks: int) -> Iterator[dict[str, Callable[[], int
         pools[0].close()
         return _living(kind) - before
 
-    steps = (first_worker, lambda: begin(how.workers - 1), first_result, lambda: sum(pools[0].map(range(tasks))), close)
+    steps = (start, first_result, lambda: sum(pools[0].map(range(tasks))), close)
     try:
         yield dict(zip(STEPS, steps, strict=True))
     finally:
@@ -230,22 +195,16 @@ def life(kind: str, how: How, tasks: int) -> Iterator[dict[str, Callable[[], int
             pool.close()
 
 
-def _begin(born: _Gate, gate: _Gate) -> None:
-    """A worker's first act: say that it runs, and wait."""
-    born.release()
-    gate.acquire(timeout=START_LIMIT_S)
-
-
-def _standing(kind: str, how: How, born: _Gate, gate: _Gate) -> _Standing:
+def _standing(kind: str, how: How, born: Semaphore, gate: Semaphore) -> _Standing:
     if kind == POOL:
-        pool = multiprocessing.get_context(how.start_method).Pool(how.workers, _begin, (born, gate))
+        pool = multiprocessing.get_context(how.start_method).Pool(how.workers, begin, (born, gate))
 
         def end() -> None:
             pool.close()
             pool.join()
 
         return _Standing(lambda: pool.apply_async(one, (0,)).get, lambda work: pool.map(one, work, 1), end)
-    made = executor(kind, how, _begin, born, gate)
+    made = executor(kind, how, begin, born, gate)
     return _Standing(lambda: made.submit(one, 0).result, lambda work: list(made.map(one, work)), made.shutdown)
 
 
@@ -261,31 +220,6 @@ def stop_fork_server() -> None:
     """
     server: Any = multiprocessing.forkserver
     server._forkserver._stop()
-
-
-# several CPUs, or not
-
-
-class Told(NamedTuple):
-    """What a worker knows of what it may use.
-
-    total     the answer to its task
-    affinity  the CPUs that it may run on
-    groups    its control groups, as the system lists them; empty where there are none
-    """
-
-    total: int
-    affinity: int
-    groups: str
-
-
-def spin_and_tell(loops: int) -> Told:
-    """Compute, and tell."""
-    from pathlib import Path  # here: of all workers only these need it
-
-    groups = Path("/proc/self/cgroup")
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Told(spin(loops), affinity, groups.read_text() if groups.exists() else "")
 
 
 @contextmanager
