@@ -25,9 +25,8 @@ from workloads.quotes import PAGES, QUOTES, Pages
 
 LATENCY = "fixed:20ms"
 ROUNDS = {"smoke": (1, 1, 0.0), "default": (4, 8, 0.3), "full": (6, 12, 0.7), "gate": (3, 8, 0.3)}
-ALONE = (1, 2, 3, 4, 6, 8, 12, 24)
-"""Eight numbers of workers, as Gunther's law needs, which all divide 24."""
-CROWD = (1, 2, 3, 4, 6, 8, 12, 16, 24, 48)
+FEWEST, FEW, MANY = (1, 2, 3, 4, 6, 12), (1, 2, 3, 4, 6, 8, 12, 24), (1, 2, 3, 4, 6, 8, 12, 16, 24, 48)
+"""Numbers of workers that divide 12, 24 and 48; from eight on Gunther's law is fitted too."""
 COMPUTING = (1, 2, 3, 4, 6, 8, 12, 16)
 MOST_PROCESSES = 24
 """More of them need more memory than a small machine has."""
@@ -46,19 +45,18 @@ class Line:
 def lines(tier: str) -> Iterator[Line]:
     """The curves of a tier."""
     if tier == "smoke":
-        sizes, limits, computing = {2: (1, 2)}, (2_000,), (1, 2)
+        sizes, pages, limits, computing = {2: (1, 2)}, (2, (1, 2)), (2_000,), (1, 2)
     elif tier == "full":
-        sizes, limits, computing = {24: ALONE, 48: CROWD}, (200_000, 400_000), COMPUTING
+        sizes, pages, limits, computing = {24: FEW, 48: MANY}, (24, FEW), (200_000, 400_000), COMPUTING
     else:
-        sizes, limits, computing = {24: ALONE}, (200_000,), COMPUTING
+        sizes, pages, limits, computing = {24: FEW}, (12, FEWEST), (200_000,), COMPUTING
     for items, workers in sizes.items():
         processes = tuple(number for number in workers if number <= MOST_PROCESSES)
         yield Line(HN_ITEMS, "threads", items, workers)
         yield Line(HN_ITEMS, "asyncio", items, workers)
         yield Line(HN_ITEMS, "processes", items, processes)
-    fewest, workers = next(iter(sizes.items()))
-    yield Line(QUOTES, "threads", fewest, workers)
-    yield Line(QUOTES, "processes", fewest, workers)
+    yield Line(QUOTES, "threads", *pages)
+    yield Line(QUOTES, "processes", *pages)
     for limit in limits:
         yield Line(PRIMES, "threads", limit - FIRST, computing)
         yield Line(PRIMES, "processes", limit - FIRST, computing)
