@@ -16,20 +16,20 @@ class Crossing:
 
     x      by the estimates
     low    where it may begin to be, at the earliest; None where that may be below all that was measured
-    high   where it is faster beyond doubt; None where that isn't so of the greatest x either
+    high   where it is faster beyond doubt
     """
 
     x: float
     low: float | None
-    high: float | None
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class NoCrossing:
     """Why there is none, in words.
 
-    pays  whether the other way is the faster one everywhere; False where it is at the end the slower one, None where
-          that can't be told
+    pays  True where the other way is the faster one everywhere; False where at the greatest x it is the slower one,
+          beyond doubt; None where neither is shown
     """
 
     reason: str
@@ -52,14 +52,17 @@ def crossing(plain: Sequence[Point], other: Sequence[Point]) -> Crossing | NoCro
     times = [compared(left[point.x], point) for point in shared]
     sizes = [point.x for point in shared]
     estimates = [one.estimate for one in times]
-    if estimates[-1] >= 1:
-        return NoCrossing(f"no gain up to {sizes[-1]:g}, the greatest that was measured", pays=False)
-    if max(estimates) < 1:
-        return NoCrossing(f"a gain from {sizes[0]:g} on, the smallest that was measured", pays=True)
-    at = _falls_below_one(sizes, estimates)
-    assert at is not None
     lows, highs = [one.low for one in times], [one.high for one in times]
-    high = None if highs[-1] >= 1 else _falls_below_one(sizes, highs)
+    if highs[-1] >= 1:
+        # where both take about the same time, chance alone makes the estimates cross
+        slower = lows[-1] > 1
+        shown = "" if slower else " is shown"
+        return NoCrossing(
+            f"no gain{shown} up to {sizes[-1]:g}, the greatest that was measured", pays=False if slower else None
+        )
+    at, high = _falls_below_one(sizes, estimates), _falls_below_one(sizes, highs)
+    if at is None or high is None:
+        return NoCrossing(f"a gain from {sizes[0]:g} on, the smallest that was measured", pays=True)
     return Crossing(at, _falls_below_one(sizes, lows), high)
 
 
