@@ -83,7 +83,7 @@ SPINNERS = {
     "plain": (None, False, "a plain loop"),
     "threads": (pools.THREADS, False, "threads"),
     "processes": (pools.PROCESSES, False, "processes"),
-    "processes-chunked": (pools.PROCESSES, True, "processes, in 8 chunks"),
+    "processes-chunked": (pools.PROCESSES, True, "processes, in about 8 chunks"),
 }
 
 ALLOWED = {"all": "all CPUs", "affinity-1": "1 CPU by affinity", "quota-1": "1 CPU by quota"}

@@ -45,7 +45,7 @@ class Line:
 def lines(tier: str) -> Iterator[Line]:
     """The curves of a tier."""
     if tier == "smoke":
-        sizes, pages, limits, computing = {2: (1, 2)}, (2, (1, 2)), (2_000,), (1, 2)
+        sizes, pages, limits, computing = {2: (1, 2)}, None, (2_000,), (1, 2)
     elif tier == "full":
         sizes, pages, limits, computing = {24: FEW, 48: MANY}, (24, FEW), (200_000, 400_000), COMPUTING
     else:
@@ -55,8 +55,9 @@ def lines(tier: str) -> Iterator[Line]:
         yield Line(HN_ITEMS, "threads", items, workers)
         yield Line(HN_ITEMS, "asyncio", items, workers)
         yield Line(HN_ITEMS, "processes", items, processes)
-    yield Line(QUOTES, "threads", *pages)
-    yield Line(QUOTES, "processes", *pages)
+    if pages:
+        yield Line(QUOTES, "threads", *pages)
+        yield Line(QUOTES, "processes", *pages)
     for limit in limits:
         yield Line(PRIMES, "threads", limit - FIRST, computing)
         yield Line(PRIMES, "processes", limit - FIRST, computing)
