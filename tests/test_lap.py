@@ -219,6 +219,24 @@ def test_of_what_is_fresh_opening_and_closing_count_towards_the_time_there_is(be
     assert len(bench.stats.stats.data) <= 3
 
 
+def test_what_is_fresh_can_be_profiled_in_a_loop(bench, instruments, monkeypatch):
+    """Where the work is called again without a word before, it is opened then; its figures are not those of a round."""
+    monkeypatch.setattr(bench, "cprofile", True)
+    monkeypatch.setattr(bench, "cprofile_loops", 3)
+    monkeypatch.setattr(bench, "_save_cprofile", lambda profile: None)
+    opened = []
+
+    @contextmanager
+    def once():
+        opened.append(calls := count())
+        yield lambda: next(calls)
+        assert 1 == next(calls), "called once, and closed"
+
+    run(bench, Lap(once, lambda answer: None, "fresh"), Rounds(2, 2, 0.0), instruments)
+    assert 1 + 2 + 3 == len(opened)
+    assert 2 == len(bench.extra_info["rounds"]["cpu_s"])
+
+
 @pytest.mark.parametrize(
     ("work", "error"), [(raises(ValueError), ValueError), (lambda: 0, AssertionError)], ids=["raises", "is wrong"]
 )
