@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from laptime.stats.break_even import Crossing, NoCrossing, crossing
 from laptime.stats.intervals import Interval
@@ -151,6 +152,57 @@ def test_the_intervals_hold_the_truth_as_often_as_they_say(fit, workers, sigma, 
     assert all(0.90 * times <= count <= 0.985 * times for count in held.values()), held
 
 
+def test_an_interval_holds_what_the_f_test_does_not_reject():
+    """At either end of each, the best fit with the parameter fixed there is as much worse as Student's t allows."""
+    points = noisy(law(TEN, 0.05, 0.002), 0.02, np.random.default_rng(1))
+    found = usl(points)
+    assert isinstance(found, Usl)
+    workers = np.array(TEN, dtype=float)
+    curve = np.array([number / found.throughput(number) for number in TEN])
+    costs = workers * np.array([point.item_s for point in points]) / curve
+    columns = np.stack([np.ones_like(workers), workers - 1, workers * (workers - 1)]) / curve
+    pairs = dict(zip(("gamma", "sigma", "kappa"), columns, strict=True))
+
+    def rest(columns: list[np.ndarray], target: np.ndarray) -> float:
+        design = np.column_stack(columns)
+        return float(((target - design @ np.linalg.lstsq(design, target)[0]) ** 2).sum())
+
+    def fixed(name: str, value: float) -> float:
+        if name == "gamma":
+            return rest([pairs["sigma"], pairs["kappa"]], costs - pairs["gamma"] / value)
+        other = {"sigma": "kappa", "kappa": "sigma"}[name]
+        return rest([pairs["gamma"] + value * pairs[name], pairs[other]], costs)
+
+    free = rest(list(pairs.values()), costs)
+    allowed = stats.t.ppf(0.975, len(TEN) - 3) ** 2
+    for name in pairs:
+        one = getattr(found, name)
+        for end in (one.low, one.high):
+            assert pytest.approx(allowed, rel=1e-6) == (fixed(name, end) - free) / (free / (len(TEN) - 3)), name
+
+
+def test_noise_does_not_bend_the_curve():
+    """On average over 400 fits to points that are 20 % off, one worker is worth what it is, within 4 %."""
+    random, truth = np.random.default_rng(2), law(TEN, 0.05)
+    found = [amdahl(noisy(truth, 0.2, random)) for _ in range(400)]
+    values = [fit.gamma.value for fit in found if isinstance(fit, Amdahl)]
+    assert len(values) > 390
+    assert pytest.approx(50.0, rel=0.04) == np.median(values)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [law(EIGHT), rates(0.78, 1.2, 2.6, 4.1, 6.3, 8.2, 17.0, 21.0)],
+    ids=["exact", "as much above linear as chance allows"],
+)
+def test_at_a_bound_a_parameter_lies_in_its_interval(points):
+    """Where the fit within bounds is not where the free one is."""
+    found = usl(points)
+    assert isinstance(found, Usl)
+    for one in (found.gamma, found.sigma, found.kappa):
+        assert one.low <= one.value <= one.high
+
+
 @pytest.mark.parametrize("fit", [amdahl, usl])
 def test_a_parameter_lies_in_its_interval_and_that_within_the_law_s_bounds(fit):
     """In every noisy fit."""
@@ -231,10 +283,15 @@ def test_equal_throughput_is_all_serial(fit):
         (amdahl, rates(100.0, *[70.0] * 7), "several workers do less than one: Amdahl's law has no σ above 1"),
         (usl, rates(100.0, *[70.0] * 7), "several workers do less than one: the Universal Scalability Law has no σ ab"),
         (usl, [Point(n, 1, (cost(n, 0.5, -0.02) / n,)) for n in EIGHT], "throughput levels off and rises again"),
+        (
+            amdahl,
+            rates(10.9, 16.1, 25.8, 21.2, 9.1, 12.7, workers=(1, 2, 3, 4, 6, 12)),
+            "the points are 43% off Amdahl's law: too far to say what one worker does",
+        ),
     ],
 )
 def test_figures_that_a_law_does_not_allow_have_no_fit(fit, points, reason):
-    """Superlinear, or slower than one: the reason says so, with the parameter that would be needed."""
+    """Superlinear, slower than one, or anyhow: the reason says so, with the parameter that would be needed."""
     found = fit(points)
     assert isinstance(found, NoFit)
     assert found.reason.startswith(reason)
@@ -358,6 +415,13 @@ def test_a_crossing_that_may_be_below_all_sizes_has_no_low_end():
     assert isinstance(found, Crossing)
     assert found.low is None
     assert 1 < found.x < found.high < 100
+
+
+def test_a_size_with_too_few_rounds_bounds_nothing():
+    """The interval reaches to the next size of which something is known."""
+    plain = line(x1=[1.0] * 6, x10=[1.0] * 6, x100=[1.0] * 6)
+    below = crossing(plain, line(x1=[2.0] * 6, x10=[0.5], x100=[0.5] * 6))
+    assert Crossing(pytest.approx(10**0.5), 1, 100) == below
 
 
 @pytest.mark.parametrize(

@@ -235,18 +235,15 @@ def _fit(points: Sequence[Point], law: str, least: int, parameters: int) -> _Fit
     columns = np.column_stack([np.ones_like(workers), workers - 1, workers * (workers - 1)])[:, :parameters]
     allowed, curve = _bounded(columns, cost)
     relative = columns / curve[:, None]
-    free, _rest, rank, _sizes = np.linalg.lstsq(relative, cost / curve)
+    free, *_ = np.linalg.lstsq(relative, cost / curve)
     freedom = len(line) - parameters
     rest = cost / curve - relative @ free
     noise = max(sqrt(float(rest @ rest) / freedom), FLOOR)
     reach = noise * float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
-    far = NoFit(f"the points are {noise:.0%} off {law}: too far to say what one worker does")
-    if rank < parameters:  # by factors of a thousand
-        return far
-    roots = np.linalg.inv(np.linalg.qr(relative, mode="r"))
+    roots = np.linalg.inv(np.linalg.qr(relative, mode="r"))  # of the normal equations' matrix it may not exist
     spread = reach**2 * (roots @ roots.T)  # the squares of the half widths
     if free[0] <= 0 or free[0] ** 2 <= spread[0, 0] or allowed[0] <= 0:
-        return far
+        return NoFit(f"the points are {noise:.0%} off {law}: too far to say what one worker does")
 
     half = sqrt(spread[0, 0])
     estimates = [_around(1 / float(allowed[0]), 1 / float(free[0] + half), 1 / float(free[0] - half))]
