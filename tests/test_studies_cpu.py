@@ -14,7 +14,7 @@ import pytest
 from plugin_support import OK, benchmarks
 from plugin_support import pytest as pytest_in
 
-from benchmarks import test_pools as of_pools
+from benchmarks import test_pool_costs as of_pools
 from benchmarks import test_scaling as of_scaling
 from benchmarks.cases import TIERS
 from laptime.stats.scaling import LEAST_FOR_AMDAHL, LEAST_FOR_USL
@@ -109,6 +109,14 @@ def test_items_that_were_recorded_are_asked_for_again():
     line = of_scaling.Line(of_scaling.HN_ITEMS, "threads", 24, (1,))
     ids = Counter(of_scaling.work(line, "http://site.test").ids)
     assert (24, 19, {1, 2}) == (ids.total(), len(ids), set(ids.values()))
+
+
+def test_a_study_s_name_chooses_it_alone():
+    """-k looks into names of files too: one that holds several studies has none of their names in its own."""
+    files = Counter(module.__name__ for module, _ in STUDIES.values())
+    shared = [name for name, count in files.items() if count > 1]
+    assert ["benchmarks.test_pool_costs"] == shared
+    assert [] == [study for study in STUDIES if study in shared[0]]
 
 
 # answers
