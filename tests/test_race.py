@@ -411,3 +411,19 @@ def test_a_race_of_one_recommends_nothing():
     """Where only one variant ran, its verdict is what bound it."""
     (only,) = races([benchmark("sequential", 1.0, 0.05)])
     assert ["Bound by waiting: sequential computed for 5% of its 1.00 s."] == verdict(only)
+
+
+def test_cpu_of_a_cluster_that_runs_elsewhere_is_no_whole():
+    """Such a variant is not chosen for its little CPU, nor said to keep few cores busy; and the reader is told."""
+    slow, near = benchmark("sequential", 4.0, 4.0), benchmark("threads-cold", 1.0, 1.0)
+    far = benchmark("dask-cold-cluster", 1.0, 0.01, cpu_elsewhere=True)
+    said = sentences(slow, near, far)
+    assert "threads-cold" in said[1]
+    assert "CPU of dask-cold-cluster is the client's alone: the cluster's workers are not counted." == said[-1]
+    assert "≥ 10.0 ms of CPU" in sentences(slow, far)[1]
+
+
+def test_a_gil_that_an_import_turned_on_is_told_first():
+    """The figures of a free-threaded build are then none of free threads; what did it is named."""
+    first, *_ = sentences(benchmark("sequential", 4.0, 4.0), benchmark("threads-cold", 1.0, 1.0, gil_on_by="x"))
+    assert "WARNING: this build can run without the GIL, and did not: x turned it on." in first

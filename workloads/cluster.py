@@ -68,12 +68,14 @@ def check(scheduler: str, *, here: bool) -> None:
 
     here  its workers must be on this machine, for what they ask is answered on loopback
     """
+    import asyncio
     import socket
     from urllib.parse import urlsplit
 
     place = urlsplit(scheduler)
     try:
         socket.create_connection((str(place.hostname), int(place.port or 0)), CONNECT_LIMIT_S).close()
+        asyncio.run(_identity(scheduler))
         with _client(scheduler) as client:
             threads, failed = _threads(client), client.run(_importing())
     except OSError as error:
@@ -84,13 +86,13 @@ def check(scheduler: str, *, here: bool) -> None:
         ) from error
     if not threads:
         raise ClusterError(
-            f"the cluster at {scheduler} has no workers: start some (`PYTHONPATH=. dask worker {scheduler} --nthreads 1`)"
+            f"the cluster at {scheduler} has no workers. Start one: `PYTHONPATH=. dask worker {scheduler} --nthreads 1`"
         )
     for worker, failure in failed.items():
         if failure is not None:
             raise ClusterError(
-                f"the worker at {worker} can't import the suite's work ({failure}): start it in an environment that has "
-                "the suite's requirements, with PYTHONPATH set to the suite's directory"
+                f"the worker at {worker} can't import the suite's work ({failure}): start it in an environment "
+                "that has the suite's requirements, with PYTHONPATH set to the suite's directory"
             )
     far = [worker for worker in threads if not _is_here(str(urlsplit(worker).hostname))]
     if here and far:
@@ -98,6 +100,21 @@ def check(scheduler: str, *, here: bool) -> None:
             f"the worker at {far[0]} is on another machine, and the replay answers on this one only: start the workers "
             "here, or ask the live sites with --http=live"
         )
+
+
+async def _identity(scheduler: str) -> None:
+    """Raise `OSError` unless a scheduler says who it is: a client would wait for ever for what only listens."""
+    import asyncio
+
+    from distributed.core import rpc
+
+    async with rpc(scheduler) as remote:
+        try:
+            await asyncio.wait_for(remote.identity(), CONNECT_LIMIT_S)
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"something listens there, and did not say in {CONNECT_LIMIT_S:g} s who it is"
+            ) from error
 
 
 def _importing() -> Callable[[], str | None]:
