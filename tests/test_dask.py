@@ -282,6 +282,13 @@ def test_a_worker_on_another_machine_cannot_reach_the_replay(monkeypatch: pytest
     cluster.check(two.scheduler, here=False)
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "cluster.example", "[2001:db8::1]"])
+def test_a_scheduler_on_another_machine_is_refused_with_a_replay(host: str) -> None:
+    """Before anything is asked of it: what it runs could not reach the replay."""
+    with pytest.raises(cluster.ClusterError, match=r"not on loopback.*--http=live"):
+        cluster.check(f"tcp://{host}:8786", here=True)
+
+
 @pytest.mark.parametrize(("host", "here"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False)])
 def test_a_machine_knows_its_own_addresses(host: str, here: bool) -> None:
     """Others belong to another one."""

@@ -18,7 +18,7 @@ from plugin_support import pytest as pytest_in
 from laptime.cassette import load
 
 ROOT = Path(__file__).parents[1]
-OK, FAILED, USAGE = 0, 1, 4
+OK, FAILED, USAGE, NONE_RAN = 0, 1, 4, 5
 HTTP_WORKLOADS = ("hn_items", "quotes")
 ID = r"(hn_items|quotes|primes|wait|spin|noop)(-[a-z]+)+(-w\d+)?(-[a-z]+)*"
 
@@ -122,6 +122,8 @@ def test_a_number_of_workers_given_twice_counts_once():
         (("--workers", "0"), "'0': expected numbers from 1 to 256, as in 2,8"),
         (("--workers", "2,many"), "'2,many': expected numbers from 1 to 256, as in 2,8"),
         (("--tier", "nonsense"), "invalid choice: 'nonsense' (choose from"),
+        (("--dask", "127.0.0.1:8786"), "'127.0.0.1:8786': expected a scheduler's address, as in tcp://127.0.0.1:8786"),
+        (("--dask", "tcp://:0/x"), "'tcp://:0/x': expected a scheduler's address"),
     ],
 )
 def test_a_setting_that_cannot_be_is_a_usage_error(arguments, message):
@@ -129,6 +131,16 @@ def test_a_setting_that_cannot_be_is_a_usage_error(arguments, message):
     ended = pytest_in(ROOT, *arguments)
     assert USAGE == ended.code
     assert message in ended.text
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="sub-interpreters can run here")
+def test_a_variant_that_can_not_run_here_says_so_where_it_is_asked_for():
+    """Not only that no tests ran; and where it isn't asked for, it is passed over in silence."""
+    asked = pytest_in(ROOT, "-k", "primes-interpreters", "--collect-only", "-q")
+    told = "the variant 'interpreters' does not run here: it needs CPython 3.14 or later"
+    assert NONE_RAN == asked.code
+    assert told in asked.text
+    assert told not in pytest_in(ROOT, "-k", "noop and not interpreters", "--collect-only", "-q").text
 
 
 # answers

@@ -73,6 +73,11 @@ def check(scheduler: str, *, here: bool) -> None:
     from urllib.parse import urlsplit
 
     place = urlsplit(scheduler)
+    if here and not _is_loopback(str(place.hostname)):
+        raise ClusterError(
+            f"the scheduler at {scheduler} is not on loopback, and a replay lets nothing go past that: start one here "
+            f"with `dask scheduler --host {LOOPBACK}`, or ask the live sites with --http=live"
+        )
     try:
         socket.create_connection((str(place.hostname), int(place.port or 0)), CONNECT_LIMIT_S).close()
         asyncio.run(_identity(scheduler))
@@ -128,6 +133,15 @@ def _importing() -> Callable[[], str | None]:
         return None
 
     return failure
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_here(host: str) -> bool:
