@@ -55,4 +55,4 @@ def point(
 def asked_for(name: str, expressions: Iterable[str]) -> bool:
     """Whether a ``-k`` or ``-m`` expression, or a test's name, names a study or a variant (and not to leave it out)."""
     words = (word for text in expressions for word in re.findall(r"(?<!not )\b\w+", text))
-    return any(word.startswith(name) for word in words)
+    return any(name in word for word in words)

@@ -21,7 +21,7 @@ SMOKE_SIZES_MS = (1, 10)
 WORK_MS = {"smoke": 20, "default": 150, "full": 300, "gate": 20}
 """What a round computes, in as many tasks of each size; no fewer than `LEAST_TASKS`."""
 LEAST_TASKS = {"smoke": 2, "default": 4, "full": 8, "gate": 2}
-MOST_TASKS = 1000
+MOST_TASKS = 200
 ROUNDS = {"smoke": (2, 2, 0.0), "default": (3, 5, 1.0), "full": (5, 10, 3.0), "gate": (3, 3, 0.0)}
 
 
@@ -32,7 +32,7 @@ def _processes():
         yield lambda function, items: list(pool.map(function, items))
 
 
-@pytest.fixture(scope="module", params=LINES)
+@pytest.fixture(scope="module")
 def line(request, pytestconfig):
     """The name of a line and its map, opened once for all sizes: one pool is there at a time."""
     if request.param == "plain":
@@ -53,6 +53,7 @@ def line(request, pytestconfig):
 
 def pytest_generate_tests(metafunc):
     """So many sizes as the tier has."""
+    metafunc.parametrize("line", LINES, indirect=True, scope="module")
     sizes_ms = SMOKE_SIZES_MS if metafunc.config.getoption("tier") == "smoke" else SIZES_MS
     metafunc.parametrize("size_ms", sizes_ms, ids="{}ms".format)
 

@@ -15,7 +15,8 @@ from benchmarks.study import point
 from workloads import controls, primes, sharing
 from workloads.model import WARM, How
 
-THREADS = (1, 2, 4, 8)
+THREADS = (1, 2, 4, 8, 16)
+"""Five: no law of scaling is fitted to fewer."""
 SMOKE_THREADS = (1, 2)
 SHARING_THREADS = (1, 2, 4)
 SPINS = {"smoke": 4, "default": 16, "full": 64, "gate": 4}
@@ -33,14 +34,19 @@ def build() -> str:
 
 
 def pytest_generate_tests(metafunc):
-    """So many threads as the tier has."""
-    most = SHARING_THREADS if metafunc.function is test_sharing_objects else THREADS
-    threads = SMOKE_THREADS if metafunc.config.getoption("tier") == "smoke" else most
+    """So many threads as the study and the tier have."""
+    if metafunc.function is test_sharing_objects:
+        metafunc.parametrize("kind", sharing.KINDS)
+        threads = SHARING_THREADS
+    else:
+        metafunc.parametrize("work", ("spin", "primes"))
+        threads = THREADS
+    if metafunc.config.getoption("tier") == "smoke":
+        threads = SMOKE_THREADS
     metafunc.parametrize("threads", threads, ids="t{}".format)
 
 
 @pytest.mark.study("free_threading")
-@pytest.mark.parametrize("work", ["spin", "primes"])
 def test_free_threading(work, threads, lap, tier):
     """Computing on one thread and on more: with a GIL the line is flat; the first point is the price of a build."""
     if work == "spin":
@@ -68,7 +74,6 @@ def test_free_threading(work, threads, lap, tier):
 
 
 @pytest.mark.study("sharing_objects")
-@pytest.mark.parametrize("kind", sharing.KINDS)
 def test_sharing_objects(kind, threads, lap, tier):
     """Small operations on private and on shared objects: nothing may be lost."""
     operations = OPERATIONS[tier]

@@ -198,12 +198,15 @@ def test_a_running_cluster_that_is_too_small_can_not_be_measured(threads, count)
 
 
 def test_a_local_cluster_answers_rightly_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Each round's requests are sent anew, by processes of ours whose CPU is counted."""
-    arguments = ("--benchmark-only", "--tier=smoke", "--latency=none", "-k", "quotes-dask-w2-html-warm")
+    """Each round's requests are sent anew, by processes of ours whose CPU is counted; the study too has its line."""
+    arguments = ("--benchmark-only", "--tier=smoke", "--latency=none", "-k", "quotes-dask-w2-html-warm or dask_tasks")
     ended = pytest_in(ROOT, *arguments, f"--benchmark-json={tmp_path / 'out.json'}")
     assert OK == ended.code, ended.text
-    ((name, saved),) = benchmarks(tmp_path / "out.json").items()
-    assert "test_variant[quotes-dask-w2-html-warm]" == name
+    studied = benchmarks(tmp_path / "out.json")
+    saved = studied.pop("test_variant[quotes-dask-w2-html-warm]")
+    points = {(one["extra_info"]["study"]["line"], one["extra_info"]["study"]["x"]) for one in studied.values()}
+    lines = ("plain loop", "processes, 2 workers", "dask, a local cluster, 2 workers")
+    assert {(line, size_ms) for line in lines for size_ms in (1, 10)} == points
     assert {2} == set(saved["extra_info"]["rounds"]["requests"])
     assert saved["extra_info"]["cpu_elsewhere"] is False
 
