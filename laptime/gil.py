@@ -32,10 +32,15 @@ def turned_on_by(warnings: Iterable[str]) -> str | None:
     """
     if not FREE_THREADED or machine.gil() == "off":
         return None
-    if getattr(sys.flags, "gil", None) == 1:
+    if is_forced():
         return FORCED
     named = (module_in(text) for text in (*warnings, *_counted()))
     return next((f"the import of {module}" for module in named if module), UNNAMED)
+
+
+def is_forced() -> bool:
+    """Whether a free-threaded build was told to have it: a flag of the interpreter that is not set else."""
+    return getattr(sys.flags, "gil", None) == 1
 
 
 def _counted() -> Iterator[str]:

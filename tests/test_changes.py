@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from itertools import accumulate
@@ -9,7 +10,10 @@ from itertools import accumulate
 import numpy as np
 import pytest
 
-from laptime.stats.changes import Change, changes
+from laptime.stats.changes import Change, NoSearch, changes
+
+RUPTURES = importlib.util.find_spec("ruptures") is not None
+pytestmark = pytest.mark.skipif(not RUPTURES, reason="ruptures has no release for this Python")
 
 COUNT = 60
 STEP_AT = 30
@@ -168,3 +172,10 @@ def test_false_changes_are_few() -> None:
     """Below three in a thousand points of strong drift; the budget's script measures it better."""
     found = [at for seed in range(100) for at in places(drift(0.9, 0.03, 100, 1000 + seed))]
     assert 30 >= len(found)
+
+
+def test_without_the_library_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And which Python has it: no traceback, and no empty answer."""
+    monkeypatch.setitem(sys.modules, "ruptures", None)
+    with pytest.raises(NoSearch, match=r"ruptures, which is not installed: .* Python 3.13 or older"):
+        changes(noise())

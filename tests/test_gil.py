@@ -23,6 +23,7 @@ WARNING = (
 def free_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A build that can do without the GIL, and has it on."""
     monkeypatch.setattr(gil, "FREE_THREADED", True)
+    monkeypatch.setattr(gil, "is_forced", lambda: False)
     monkeypatch.setattr(machine, "gil", lambda: "on")
 
 
@@ -69,7 +70,7 @@ def test_a_culprit_that_nobody_named_is_not_guessed() -> None:
 @pytest.mark.usefixtures("free_threaded")
 def test_who_asked_for_the_gil_is_the_culprit(monkeypatch: pytest.MonkeyPatch) -> None:
     """An option goes before all imports."""
-    monkeypatch.setattr(sys, "flags", types.SimpleNamespace(gil=1))
+    monkeypatch.setattr(gil, "is_forced", lambda: True)
     assert gil.FORCED == gil.turned_on_by([WARNING])
 
 
@@ -78,7 +79,7 @@ def test_an_import_within_a_benchmark_is_stored_with_it_and_told(tmp_path: Path)
     played = """
         import warnings
         from laptime import gil, machine
-        gil.FREE_THREADED = True
+        gil.FREE_THREADED, gil.is_forced = True, lambda: False
         machine.gil = lambda: "off" if not gil.now_on else "on"
         gil.now_on = False
     """

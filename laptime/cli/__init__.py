@@ -87,10 +87,11 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from laptime.history import HistoryError
     from laptime.replay import LatencyError, LimitsError, ReplayDied, TlsError
     from laptime.settings import SettingsError
+    from laptime.stats.changes import NoSearch
 
     return (
         *(CassetteError, CompareError, GateError, GitError, HistoryError, LatencyError, LimitsError),
-        *(OSError, ReplayDied, SettingsError, TlsError),
+        *(NoSearch, OSError, ReplayDied, SettingsError, TlsError),
     )
 
 

@@ -74,8 +74,15 @@ class Change:
     p: float
 
 
+class NoSearch(Exception):
+    """This Python can't search for change points; the message says why, and what to do."""
+
+
 def changes(values: Sequence[float], *, seed: int = 0) -> list[Change]:
-    """The change points of a series of positive figures, in its order. The same series gives the same answer."""
+    """The change points of a series of positive figures, in its order. The same series gives the same answer.
+
+    Raises `NoSearch` where the library for it is missing.
+    """
     for number, value in enumerate(values):
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"value {number} is {value}; a positive finite number is needed")
@@ -142,7 +149,13 @@ def _noise(logs: Array) -> float:
 
 
 def _candidates(logs: Array) -> list[int]:
-    import ruptures  # type: ignore[import-untyped, unused-ignore]  # a second
+    try:
+        import ruptures  # type: ignore[import-untyped, unused-ignore]  # a second
+    except ModuleNotFoundError as error:
+        raise NoSearch(
+            "change points are searched for with ruptures, which is not installed: it has no release for Python 3.14. "
+            "An environment with Python 3.13 or older reads the same history"
+        ) from error
 
     # float noise at a great level is no step
     search = ruptures.KernelCPD(kernel="linear", min_size=LEAST_RUNS).fit((logs - logs.mean()).reshape(-1, 1))
