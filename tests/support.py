@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+import pytest
 import requests
 import yaml
 
@@ -21,6 +23,9 @@ from laptime.replay import Latency, ReplayServer, Stage
 HANG_LIMIT_S = 60.0
 """How long a test waits for what should come at once: only a hang takes so long."""
 SITE = "http://site.test"
+needs_ruptures = pytest.mark.skipif(
+    importlib.util.find_spec("ruptures") is None, reason="ruptures has no release for this Python"
+)
 PASSES = 5
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from itertools import accumulate
@@ -11,9 +10,9 @@ import numpy as np
 import pytest
 
 from laptime.stats.changes import Change, NoSearch, changes
+from tests.support import needs_ruptures
 
-RUPTURES = importlib.util.find_spec("ruptures") is not None
-pytestmark = pytest.mark.skipif(not RUPTURES, reason="ruptures has no release for this Python")
+pytestmark = needs_ruptures
 
 COUNT = 60
 STEP_AT = 30

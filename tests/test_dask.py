@@ -6,12 +6,13 @@ import http.server
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -258,11 +259,27 @@ def test_a_scheduler_that_is_not_there_is_told_at_once() -> None:
     assert "nothing was timed" not in ended.text
 
 
-def test_what_answers_but_is_no_scheduler_is_refused(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A web server, say."""
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silence", "HTTP"])
+def test_what_listens_but_is_no_scheduler_is_refused(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soon, whether it says something else or nothing at all."""
     monkeypatch.setattr(cluster, "CONNECT_LIMIT_S", 0.5)
-    with pytest.raises(cluster.ClusterError, match="no dask scheduler answers at"):
-        cluster.check(site.replace("http:", "tcp:"), here=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):  # the listener is closed
+                while True:
+                    connections.append(listener.accept()[0])
+                    connections[-1].sendall(answer)
+
+        connections: list[socket.socket] = []
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(cluster.ClusterError, match="no dask scheduler answers at"):
+            cluster.check(f"tcp://127.0.0.1:{listener.getsockname()[1]}", here=True)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for one in connections:
+            one.close()
 
 
 def test_a_cluster_without_workers_or_without_the_suite_is_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from laptime import cli
 from laptime.history import Run
 from laptime.history.store import Store
 from tests.history_support import FINGERPRINT, PYTHON, benchmark, commit, document, git, repository, run
-from tests.support import HANG_LIMIT_S
+from tests.support import HANG_LIMIT_S, needs_ruptures
 
 CORPUS = Path(__file__).parent / "benchmark_corpus"
 OLD_STORES = Path(__file__).parent / "stores"
@@ -543,6 +543,7 @@ def stepped(directory: Path) -> tuple[list[str], str]:
     return hashes, aside
 
 
+@needs_ruptures
 def test_a_trend_follows_the_first_parents(laptime: Command, tmp_path: Path) -> None:
     """In their order, whenever they ran; the merged branch's runs and those with changes are left out."""
     hashes, _ = stepped(tmp_path)
@@ -559,6 +560,7 @@ def test_a_trend_follows_the_first_parents(laptime: Command, tmp_path: Path) -> 
     assert hashes[12][:10] in drawn.out
 
 
+@needs_ruptures
 def test_changes_are_of_every_series(laptime: Command, tmp_path: Path) -> None:
     """The commit, the size and how sure; `--since` and `--bench` choose among them."""
     hashes, _ = stepped(tmp_path)

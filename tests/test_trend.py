@@ -16,6 +16,7 @@ from laptime.report import trend as report
 from laptime.report.trend import HEIGHT, chart
 from laptime.trend import Series, all_series, change_points, every_change, grouped
 from tests.history_support import FINGERPRINT, LIBRARIES, PYTHON, START
+from tests.support import needs_ruptures
 
 NOISE = (1.0, 1.01, 0.99, 1.005, 0.995, 1.008, 0.992)
 
@@ -119,6 +120,7 @@ def test_nothing_makes_no_series() -> None:
 # change points
 
 
+@needs_ruptures
 def test_a_change_is_of_the_first_commit_that_has_it() -> None:
     """With the runs before and after it, and how much."""
     (one,) = change_points(stepped())
@@ -134,6 +136,7 @@ def test_a_change_is_of_the_first_commit_that_has_it() -> None:
     assert one.p <= 0.01
 
 
+@needs_ruptures
 def test_a_change_between_two_runs_of_one_commit_is_said_to_be_within_it() -> None:
     """It was not the code."""
     found = stepped()
@@ -147,6 +150,7 @@ def test_a_change_between_two_runs_of_one_commit_is_said_to_be_within_it() -> No
     assert not change_points(replace(found, points=nowhere))[0].within
 
 
+@needs_ruptures
 def test_changes_of_all_series_are_listed_newest_first() -> None:
     """And progress is told for each."""
     told: list[Series] = []
@@ -215,6 +219,7 @@ def test_a_change_is_a_line_through_the_chart() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 20, 40, 80, 300])
+@needs_ruptures
 def test_a_trend_is_drawn_in_any_terminal(width: int) -> None:
     """With the commit of each change, or its beginning."""
     found = stepped()
@@ -233,6 +238,7 @@ def test_no_change_is_said() -> None:
 HOSTILE = "a.py::test[red]\x1b[31m\n|<b>`x`\U0001f600{0}%s"
 
 
+@needs_ruptures
 def test_hostile_names_are_shown_as_they_are() -> None:
     """No markup, no escape, no new line, no cell."""
     found = replace(stepped(), fullname=HOSTILE)
@@ -245,6 +251,7 @@ def test_hostile_names_are_shown_as_they_are() -> None:
     assert HOSTILE == json.loads(report.trend_json(found, change_points(found), "wall"))["benchmark"]
 
 
+@needs_ruptures
 def test_a_trend_as_json_has_its_documented_keys() -> None:
     """Times with their offset; no NaN."""
     found = stepped()
@@ -262,6 +269,7 @@ def test_a_trend_as_json_has_its_documented_keys() -> None:
     assert datetime(2026, 3, 1, 12, 20, tzinfo=UTC) == datetime.fromisoformat(change["at"])
 
 
+@needs_ruptures
 def test_a_change_of_too_few_runs_has_no_interval() -> None:
     """Three runs a side: its size is told all the same."""
     change = replace(change_points(stepped())[0], ratio=None)
@@ -270,6 +278,7 @@ def test_a_change_of_too_few_runs_has_no_interval() -> None:
     assert (None, None) == (document["changes"][0]["ratio"], document["changes"][0]["interval"])
 
 
+@needs_ruptures
 def test_change_points_of_memory_are_in_bytes() -> None:
     """And of time in seconds."""
     found = change_points(stepped())

@@ -117,9 +117,9 @@ async def _identity(scheduler: str) -> None:
         try:
             await asyncio.wait_for(remote.identity(), CONNECT_LIMIT_S)
         except TimeoutError as error:
-            raise TimeoutError(
-                f"something listens there, and did not say in {CONNECT_LIMIT_S:g} s who it is"
-            ) from error
+            raise TimeoutError(f"what listens there did not say in {CONNECT_LIMIT_S:g} s who it is") from error
+        except (MemoryError, ValueError, EOFError) as error:  # dask takes the first bytes of any answer for a length
+            raise ConnectionError("what listens there does not speak as a scheduler does") from error
 
 
 def _importing() -> Callable[[], str | None]:
