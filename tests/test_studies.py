@@ -224,7 +224,7 @@ def test_one_point_alone_is_shown(kind: str) -> None:
     [
         ("chunks", True),
         ("chunks and w2", True),
-        ("test_chunks", False),
+        ("test_chunks", True),
         ("primes", False),
         ("", False),
         ("chunk", False),
