@@ -297,7 +297,7 @@ def _refusal(law: str, name: str, value: float, low: float, high: float) -> str:
     if name == "κ":
         what, bound = "throughput levels off and rises again", "below 0"
     elif high < 0:
-        what, bound = "throughput grows by more than the workers", "below 0"
+        what, bound = "throughput grows by more than the workers, or turns down too sharply after it grew", "below 0"
     else:
         what, bound = "several workers do less than one", "above 1"
     return f"{what}: {law} has no {name} {bound}, and it would be {value:.2g} ({low:.2g} to {high:.2g})"
