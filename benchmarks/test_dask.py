@@ -18,11 +18,11 @@ WORKERS = 2
 LINES = ("plain", "processes", "dask")
 SIZES_MS = (0.1, 0.3, 1, 3, 10, 30, 100)
 SMOKE_SIZES_MS = (1, 10)
-WORK_MS = {"smoke": 20, "default": 150, "full": 300, "gate": 20}
+WORK_MS = {"smoke": 20, "default": 400, "full": 500, "gate": 20}
 """What a round computes, in as many tasks of each size; no fewer than `LEAST_TASKS`."""
-LEAST_TASKS = {"smoke": 2, "default": 4, "full": 8, "gate": 2}
+LEAST_TASKS = {"smoke": 2, "default": 8, "full": 8, "gate": 2}
 MOST_TASKS = 200
-ROUNDS = {"smoke": (2, 2, 0.0), "default": (3, 5, 1.0), "full": (5, 10, 3.0), "gate": (3, 3, 0.0)}
+ROUNDS = {"smoke": (2, 2, 0.0), "default": (3, 5, 1.0), "full": (5, 7, 2.0), "gate": (3, 3, 0.0)}
 
 
 @contextmanager

@@ -31,6 +31,7 @@ FORBIDDEN = {
     "laptime/redact.py": CLOCKS_FILES_SOCKETS | {"laptime"},
     "laptime/guard.py": {"laptime", "pathlib", "tempfile", "json", "asyncio", "uvloop"},
     "laptime/files.py": {"laptime"},
+    "laptime/gil.py": CLOCKS_FILES_SOCKETS | {"laptime.replay", "laptime.lap", "laptime.plugin", "laptime.cli"},
     "laptime/settings.py": {"pytest", "laptime.plugin", "laptime.cli", "laptime.replay", "laptime.record"},
     "laptime/replay/limits.py": CLOCKS_FILES_SOCKETS,
     "laptime/replay/match.py": CLOCKS_FILES_SOCKETS,
@@ -149,6 +150,8 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
         # a side of a gate starts for each block, and its environment needs to have no more than is loaded there
         ("laptime.plugin.lockstep.side", "yaml brotli zstandard rich numpy sqlalchemy"),
         ("laptime.replay.server", "rich numpy sqlalchemy psutil"),
+        # a worker of any variant imports these
+        ("workloads.catalog", "distributed dask numpy pytest"),
     ],
 )
 def test_what_is_not_needed_is_not_loaded(loaded: str, left: str) -> None:
