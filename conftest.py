@@ -105,6 +105,7 @@ def _asked_for(config) -> Callable[[str], bool]:
 
 def pytest_collection_modifyitems(config, items):
     """A study takes its time: it runs in the tier `full`, or where it is asked for by name or by its file."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     if config.getoption("tier") == "full":
         return
     named = _asked_for(config)
@@ -126,10 +127,14 @@ def pytest_generate_tests(metafunc):
         http = option("http")
         chosen = {"live": http == "live", "asked_for": _asked_for(metafunc.config), "scheduler": option("dask")}
         found = list(cases(option("tier"), option("workers"), **chosen))
-        several = pytest.mark.laptime_gate(multicore=True)
+        several, last = pytest.mark.laptime_gate(multicore=True), pytest.mark.last
         # what waits, or has one page to parse, keeps no second CPU busy
         computes = [bool(case.variant.start_methods) and case.workload.http is None for case in found]
-        marked = [pytest.param(case, marks=several if each else ()) for case, each in zip(found, computes, strict=True)]
+        marks = [
+            [*([several] if each else []), *([last] if case.variant.leaves_memory else [])]
+            for case, each in zip(found, computes, strict=True)
+        ]
+        marked = [pytest.param(case, marks=each) for case, each in zip(found, marks, strict=True)]
         metafunc.parametrize("case", marked, ids=[case.id(http) for case in found])
 
 

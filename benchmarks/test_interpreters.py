@@ -14,6 +14,7 @@ from benchmarks.study import point
 from workloads import interpreters, loops
 from workloads.model import COLD, WARM
 
+pytestmark = pytest.mark.last
 TITLE = "Sub-interpreters or processes?"
 WORKERS = 2
 POOLS = ("threads", "interpreters", "processes")

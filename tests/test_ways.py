@@ -50,6 +50,13 @@ def test_a_study_is_asked_for_by_the_name_of_its_function() -> None:
     assert ("test_sharing_objects[private-t1]", "test_sharing_objects[private-t2]") == names
 
 
+def test_what_leaves_memory_in_the_process_runs_last() -> None:
+    """It would be in the figures of the others, whatever the names of their files."""
+    ended = pytest_in(ROOT, "--collect-only", "-q", "-k", "interpreters or noop or free_threading")
+    files = re.findall(r"^benchmarks/(\w+)\.py::test_(?!variant.*-interpreters)", ended.text, re.M)
+    assert ["test_free_threading", "test_variants", "test_interpreters"] == list(dict.fromkeys(files))
+
+
 def test_all_of_them_run(tmp_path: Path) -> None:
     """Each point is stored with its place, and the answer of each round was checked."""
     ended = pytest_in(

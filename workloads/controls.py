@@ -152,7 +152,7 @@ def _control(
 _SEQUENTIAL = Variant("sequential", sequential)
 _THREADS = Variant("threads", threads, lifecycles=(WARM,), workers=True)
 _PROCESSES = Variant("processes", processes, lifecycles=(WARM,), workers=True, start_methods=True)
-_INTERPRETERS = Variant("interpreters", interpreters, lifecycles=(WARM,), workers=True, needs=subinterpreters.NEEDS)
+_INTERPRETERS = subinterpreters.variant(interpreters, lifecycles=(WARM,))
 _ASYNCIO = Variant("asyncio", event_loop, lifecycles=(WARM,), workers=True)
 
 WAIT = _control(

@@ -207,7 +207,7 @@ HN_ITEMS = Workload(
         Variant("threads", threads, lifecycles=(COLD, WARM), workers=True),
         Variant("thread-per-item", thread_per_item, start_methods=True),
         Variant("processes", processes, lifecycles=(COLD, WARM), workers=True, start_methods=True),
-        Variant("interpreters", interpreters, lifecycles=(COLD, WARM), workers=True, needs=subinterpreters.NEEDS),
+        subinterpreters.variant(interpreters),
         Variant("dask", dask, lifecycles=(COLD, WARM), workers=True, cluster=True, needs=cluster.NEEDS),
         Variant("asyncio", event_loop, lifecycles=(COLD, WARM), workers=True),
     ),

@@ -51,6 +51,9 @@ class Needs:
         return importlib.util.find_spec(self.module) is not None
 
 
+Open = Callable[[Any, How], AbstractContextManager[Callable[[], Any]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to run a workload.
@@ -61,16 +64,18 @@ class Variant:
     workers        whether it takes a number of workers
     start_methods  whether it starts processes
     reference      a line to compare with rather than a way to run the same algorithm
+    leaves_memory  whether what it started leaves memory in this process, which would be in the figures of others
     cluster        whether it runs on a cluster, which takes seconds to start
     needs          what it can't run without, beside the suite's own requirements
     """
 
     name: str
-    open: Callable[[Any, How], AbstractContextManager[Callable[[], Any]]]
+    open: Open
     lifecycles: tuple[str, ...] = ()
     workers: bool = False
     start_methods: bool = False
     reference: bool = False
+    leaves_memory: bool = False
     cluster: bool = False
     needs: Needs | None = None
 

@@ -166,7 +166,7 @@ PRIMES = Workload(
         Variant("sequential", sequential),
         Variant("threads", threads, lifecycles=(COLD, WARM), workers=True),
         Variant("processes", processes, lifecycles=(COLD, WARM), workers=True, start_methods=True),
-        Variant("interpreters", interpreters, lifecycles=(COLD, WARM), workers=True, needs=subinterpreters.NEEDS),
+        subinterpreters.variant(interpreters),
         Variant("dask", dask, lifecycles=(COLD, WARM), workers=True, cluster=True, needs=cluster.NEEDS),
         Variant("pool-map", pool_map, lifecycles=(COLD, WARM), workers=True, start_methods=True),
         Variant("sieve", sieve, reference=True),
