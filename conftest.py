@@ -19,6 +19,7 @@ from workloads.catalog import ALL
 from workloads.model import Recorded, Workload
 
 ROOT = Path(__file__).parent
+BENCHMARKS = ROOT / "benchmarks"
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -93,6 +94,9 @@ def pytest_sessionstart(session):
 
 def pytest_terminal_summary(terminalreporter, config):
     """Why nothing ran of what was asked for."""
+    places = [(config.invocation_params.dir / one.partition("::")[0]).resolve() for one in config.args]
+    if not any(one.is_relative_to(BENCHMARKS) or BENCHMARKS.is_relative_to(one) for one in places):
+        return
     for name, what in absent(_asked_for(config)).items():
         terminalreporter.write_line(f"the variant {name!r} does not run here: it needs {what}", yellow=True)
 
