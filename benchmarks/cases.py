@@ -27,8 +27,9 @@ class Tier:
     rounds         at least, at most, and the seconds to fill
     start_methods  the workloads with which all of them are compared
     parsers        whether the other parsers are run with the variants beside the first
-    sparing        no more of each kind than tells something: a cold pool at one number of workers (processes the
-                   fewest, whose start takes longest; others the most), and a warm one however it was started
+    sparing        no more of each kind than tells something: a cold pool at one number of workers (the fewest of
+                   what starts slowly, processes, interpreters and clusters; the most of others), and a warm one however
+                   it was started
     only           the names of all that is run; where there are none, everything
     """
 
@@ -118,7 +119,7 @@ def cases(
             for one in _ways(workload, variant, numbers, settings):
                 how = replace(one, scheduler=scheduler) if variant.cluster else one
                 for lifecycle in variant.lifecycles or (None,):
-                    if settings.sparing and _spared(how, lifecycle, numbers):
+                    if settings.sparing and _spared(variant, how, lifecycle, numbers):
                         continue
                     for parser in _parsers(workload, variant, settings):
                         case = Case(workload, variant, how, lifecycle, parser)
@@ -132,9 +133,10 @@ def absent(asked_for: Callable[[str], bool]) -> dict[str, str]:
     return {name: needs.what for name, needs in found.items() if not needs.met() and asked_for(name)}
 
 
-def _spared(how: How, lifecycle: str | None, workers: tuple[int, ...]) -> bool:
+def _spared(variant: Variant, how: How, lifecycle: str | None, workers: tuple[int, ...]) -> bool:
     if lifecycle == COLD:
-        return how.workers != (min(workers) if how.start_method else max(workers))
+        slow = variant.start_methods or variant.cluster or variant.leaves_memory
+        return how.workers != (min(workers) if slow else max(workers))
     return lifecycle == WARM and how.start_method not in (None, DEFAULT_START_METHOD)
 
 

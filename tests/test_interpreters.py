@@ -50,6 +50,28 @@ def test_a_new_interpreter_finds_what_its_parent_finds(tmp_path: Path, monkeypat
         assert [7, 7, 7] == list(pool.map(found_late.told, range(3)))
 
 
+def burn(limit_s: float) -> float:
+    """The CPU seconds that this thread took for it, in whichever interpreter."""
+    import time
+
+    started = time.thread_time()
+    while (spent_s := time.thread_time() - started) < limit_s:
+        pass
+    return spent_s
+
+
+@needs_them
+def test_what_interpreters_compute_is_in_the_cpu_of_the_process() -> None:
+    """They are threads of it."""
+    from laptime.measure import Meter
+
+    meter = Meter()
+    with interpreters.pool(2, "math") as pool:
+        before = meter.before()
+        spent_s = sum(pool.map(burn, [0.05, 0.05]))
+        assert meter.after().cpu_s - before.cpu_s >= spent_s
+
+
 @needs_them
 def test_an_extension_that_refuses_is_named() -> None:
     """In CPython's own words, whichever module it was that needed it."""
