@@ -32,6 +32,7 @@ PAGE, CHARTS = "index.html", "charts"
 MOST_GATES = 20
 _GENERATOR = b'<meta name="generator" content="laptime'
 _HEAD_BYTES = 4096
+_LATEST = "latest"
 _NEEDED = ("altair", "vl_convert")
 
 
@@ -72,7 +73,7 @@ def _report(options: argparse.Namespace) -> int:
     _check_target(options.output)
     formats = options.format or FORMATS
     from laptime.report.page import content
-    from laptime.report.page.material import Material
+    from laptime.report.page.material import FEWEST_RUNS, Material
 
     store, runs, notes = _runs(options)
     if not any(result.outcome == PASSED for run in runs for result in run.results):
@@ -81,12 +82,17 @@ def _report(options: argparse.Namespace) -> int:
     gates: list[Gate] = []
     if store is not None:
         found = _trends(store, runs, options.rev)
+        if not found:
+            notes.append(
+                f"No trends: no benchmark has {FEWEST_RUNS} runs of one machine and the same inputs at commits among "
+                f"the first parents of {options.rev}."
+            )
         gates = store.load_gates(store.gate_numbers()[:MOST_GATES])
     material = Material(runs, found, gates, _asked(options), version("laptime"), notes)
     try:
         page = content.page(material)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        names = ", ".join(options.runs or ["latest"])
+        names = ", ".join(options.runs or [_LATEST])
         raise HistoryError(f"{names}: not as laptime and pytest-benchmark write it: {error!r}") from error
     with _whole(options.output) as directory:
         _write(page, directory, formats)
@@ -98,7 +104,7 @@ def _report(options: argparse.Namespace) -> int:
 
 def _asked(options: argparse.Namespace) -> list[str]:
     names = [Path(name).name if Path(name).is_file() else name for name in options.runs]
-    return [*(names or ["latest"]), "-o", options.output.name]
+    return [*(names or [_LATEST]), "-o", options.output.name]
 
 
 def _runs(options: argparse.Namespace) -> tuple[Store | None, list[Run], list[str]]:
@@ -121,13 +127,10 @@ def _runs(options: argparse.Namespace) -> tuple[Store | None, list[Run], list[st
     return store, sorted(found.values(), key=lambda run: run.at, reverse=True), notes
 
 
-_LATEST = "latest"
-
-
 def _read(file: Path) -> Run:
     try:
         return from_json(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, RecursionError) as error:
+    except (HistoryError, ValueError, RecursionError) as error:
         raise HistoryError(f"{file}: {error}") from error
 
 
@@ -189,6 +192,8 @@ def _check_target(target: Path) -> None:
         raise HistoryError(f"{target}: there is no directory {target.parent}")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise HistoryError(f"{target}: is no directory: a report is one; name another with -o")
+    if Path.cwd().resolve().is_relative_to(target.resolve()):
+        raise HistoryError(f"{target}: is where you are, and a report takes the place of a directory; use another -o")
     if target.is_dir() and any(target.iterdir()) and not _is_report(target):
         raise HistoryError(f"{target}: holds something that is no report of laptime, and is left alone; use another -o")
 
@@ -214,5 +219,7 @@ def _whole(target: Path) -> Iterator[Path]:
             target.rename(old)
         draft.rename(target)
     finally:
+        if old.exists() and not target.exists():
+            old.rename(target)  # it ended between the two
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

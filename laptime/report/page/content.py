@@ -23,7 +23,7 @@ from laptime.report.page.charts import race as race_chart
 from laptime.report.page.charts import study as study_chart
 from laptime.report.page.charts import timeline as timeline_chart
 from laptime.report.page.charts import trend as trend_chart
-from laptime.report.page.figure import Card, Figure, Section, Table, count, distinct, listed
+from laptime.report.page.figure import Card, Figure, Section, Table, count, distinct, listed, sentence
 from laptime.report.page.material import THINNED, Benchmark, Group, Material, Place, places
 from laptime.report.race import Entry, Race, advise, is_control, races, verdict
 from laptime.report.runs import short
@@ -74,9 +74,13 @@ def page(material: Material) -> Page:
 
 def _workloads(found: Sequence[Place]) -> str:
     names = dict.fromkeys(
-        group.name for place in found for group in place.groups if group.name and not _is_control(group)
+        group.name
+        for kind in ("workload", "study", "plain")
+        for place in found
+        for group in place.groups
+        if group.kind == kind and group.name and not _is_control(group)
     )
-    return listed(names) if names else "benchmarks"
+    return listed(names, 3) if names else "benchmarks"
 
 
 def _is_control(group: Group) -> bool:
@@ -93,7 +97,7 @@ def _summary(material: Material, found: Sequence[Place]) -> list[str]:
         said.append(
             f"They were made in {len(found)} different places, which can't be compared: each has sections of its own."
         )
-    said += [f"{_run(run).capitalize()} was cut short." for run in material.runs if not run.complete]
+    said += [f"{sentence(_run(run))} was cut short." for run in material.runs if not run.complete]
     return [*said, *material.notes]
 
 
@@ -174,13 +178,28 @@ def _rounds(one: Benchmark, entry: Entry) -> race_chart.Rounds:
 def _race_card(one: _Raced) -> Card:
     race = one.race
     title = f"{race.workload}: {race.summary}" if race.summary else race.workload
+    before, after = _verdict(race)
     return Card(
         title,
-        verdict(race),
+        before,
         [race_chart.race(race, one.measured)],
         commands=[_command([one.group], names=[race.workload])],
-        notes=[f"{race.setting.capitalize()}. {_source(one.group)}"],
+        notes=[f"{sentence(race.setting)}. {_source(one.group)}"],
+        besides=after,
     )
+
+
+def _verdict(race: Race) -> tuple[list[str], list[str]]:
+    """What is said before the chart (what to doubt, and what to take), and after it."""
+    said = verdict(race)
+    if is_control(race):
+        return said[:1], said[1:]
+    doubts = [one for one in said if one.startswith("WARNING")]
+    rest = [one for one in said if one not in doubts]
+    if len(rest) < 2:
+        return [*doubts, *rest], []
+    bound, taken, *others = rest
+    return [*doubts, taken], [bound, *others]
 
 
 def _speedups(work: Sequence[_Raced], anchor: str, where: str) -> Iterator[Section]:
@@ -225,7 +244,8 @@ def _watched(one: _Raced) -> list[timeline_chart.Variant]:
     for entry, rounds in same:
         if entry.name in timelines:
             chosen.setdefault(rounds.family, timeline_chart.Variant(entry.name, rounds.family, timelines[entry.name]))
-    return list(chosen.values())[: timeline_chart.MOST_VARIANTS]
+    several = list(chosen.values())[: timeline_chart.MOST_VARIANTS]
+    return sorted(several, key=lambda variant: theme.FAMILIES.index(variant.family))
 
 
 def _studies(place: Place, anchor: str, where: str) -> Iterator[Section]:
@@ -236,9 +256,9 @@ def _studies(place: Place, anchor: str, where: str) -> Iterator[Section]:
             kind, card = _study_card(group)
             (scaling if kind == _SCALING else others).append(card)
     if scaling:
-        yield Section(f"scaling{anchor}", f"How many workers{where}", (), scaling, wide=True)
+        yield Section(f"scaling{anchor}", f"How many workers{where}", (), scaling, columns=1)
     if others:
-        yield Section(f"studies{anchor}", f"What it costs, and when it pays{where}", (), others, wide=True)
+        yield Section(f"studies{anchor}", f"What it costs, and when it pays{where}", (), others, columns=2)
 
 
 def _study_card(group: Group) -> tuple[str, Card]:
@@ -250,7 +270,7 @@ def _study_card(group: Group) -> tuple[str, Card]:
         figures = study_chart.figures(study, said, _cpus(group))
     except (StudyError, ValueError) as error:
         return "", Card(group.name, [f"Can't be read as a study: {error}"], (), commands, notes)
-    return study.kind, Card(study.title, said, figures, commands, notes)
+    return study.kind, Card(study.title, (), figures, commands, notes, besides=said)
 
 
 def _cpus(group: Group) -> float:
@@ -272,29 +292,29 @@ def _source(group: Group) -> str:
 
 def _of_history(material: Material) -> Iterator[Section]:
     if material.trends:
-        ordered = sorted(material.trends, key=lambda one: (not one[1], one[0].fullname))
-        changed = [series for series, changes in ordered if changes]
-        total = max(len(series.values) for series, _ in ordered)
+        ordered = sorted(material.trends, key=lambda one: one[0].fullname)
+        changed = [(series, changes) for series, changes in ordered if changes]
+        most = max(len(series.values) for series, _ in ordered)
         lead = [
-            f"{count(len(ordered), 'benchmark')} from commit to commit, up to {count(total, 'run')} each, of one "
-            "machine and the same inputs. "
-            + (f"{len(changed)} changed; those come first." if changed else "No change was found."),
+            f"{count(len(ordered), 'benchmark')} from commit to commit, up to {count(most, 'run')} each, of one "
+            "machine and the same inputs. " + (f"{len(changed)} changed." if changed else "No change was found."),
         ]
-        figures = [trend_chart.trend(series, changes) for series, changes in ordered]
-        yield Section("trends", "Trends", lead, [Card("", (), figures)])
+        cards = [Card("Changed", (), [trend_chart.trend(series, changes) for series, changes in changed])]
+        cards.append(Card("Steady", (), trend_chart.steady([series for series, changes in ordered if not changes])))
+        yield Section("trends", "Trends", lead, [card for card in cards if card.figures], columns=1)
     if material.gates:
         cards = []
         newest = next((figure for one in material.gates if (figure := gate_chart.gate(one)) is not None), None)
         if newest is not None:
             cards.append(Card("The newest gate with figures", (), [newest]))
         table = Table(
-            "Gates",
+            f"The {count(len(material.gates), 'newest gate')}",
             ("gate", "when (UTC)", "base → head", "verdicts", "took", "exit code"),
             [_gate_row(one) for one in material.gates],
         )
         cards.append(Card("", (), (), tables=[table]))
         lead = ["Base and head run in lockstep until an exact test can tell: what `laptime gate` said."]
-        yield Section("gates", "Gates", lead, cards, wide=True)
+        yield Section("gates", "Gates", lead, cards, columns=1)
 
 
 def _gate_row(one: Any) -> tuple[str, ...]:
@@ -327,7 +347,7 @@ def _not_timed(runs: Sequence[Run]) -> Section | None:
     failed = sum(outcome == FAILED for _, outcome, *_ in rows)
     lead = [f"{failed} failed, {len(rows) - failed} skipped: they have no figures."]
     table = Table("Not timed", ("benchmark", "outcome", "run", "why"), rows)
-    return Section("not-timed", "Not timed", lead, [Card("", (), (), tables=[table])], wide=True)
+    return Section("not-timed", "Not timed", lead, [Card("", (), (), tables=[table])], columns=1)
 
 
 def _measured_on(found: Sequence[Place], material: Material) -> Section:
@@ -346,16 +366,16 @@ def _measured_on(found: Sequence[Place], material: Material) -> Section:
             Table(
                 "Runs", ("run", "when (UTC)", "commit", "branch", "label", "benchmarks"), [*map(_run_row, place.runs)]
             ),
-            Table(f"Libraries that took part ({len(loaded)})", ("library", "version"), loaded),
-            Table(f"Libraries installed beside them ({len(beside)})", ("library", "version"), beside),
+            Table(f"Libraries that took part ({len(loaded)})", ("library", "version"), loaded, folded=True),
+            Table(f"Libraries installed beside them ({len(beside)})", ("library", "version"), beside, folded=True),
         ]
         cards.append(Card(fingerprint_line(fingerprint), (), (), tables=[table for table in tables if table.rows]))
     lead = []
     for other in found[1:]:
         apart = differences(found[0].fingerprint, other.fingerprint)
         told = [f"{one.what} ({one.base}, {one.head})" for one in apart]
-        lead.append(f"{_run(other.runs[0]).capitalize()} is not comparable with the newest: {listed(told, 8)}.")
-    return Section("measured-on", "Measured on", lead, cards, wide=True)
+        lead.append(f"{sentence(_run(other.runs[0]))} is not comparable with the newest: {listed(told, 8)}.")
+    return Section("measured-on", "Measured on", lead, cards, columns=1)
 
 
 def _host(run: Run) -> Mapping[str, Any]:
@@ -391,7 +411,7 @@ def _again(found: Sequence[Place], material: Material) -> Section:
                 cards.append(_again_card(run, groups))
     command = shlex.join(["laptime", "report", *material.asked])
     cards.append(Card("This page", (), (), commands=[command]))
-    return Section("again", "Do it again", (), cards, wide=True)
+    return Section("again", "Do it again", (), cards, columns=1)
 
 
 def _again_card(run: Run, groups: Sequence[Group]) -> Card:
@@ -406,7 +426,7 @@ def _again_card(run: Run, groups: Sequence[Group]) -> Card:
     )
     names = [group.name for group in groups if group.kind != "plain"]
     commands.append(_command(groups, names=names if apart else ()))
-    return Card(_run(run).capitalize(), said, (), commands=commands)
+    return Card(sentence(_run(run)), said, (), commands=commands)
 
 
 def _tier(group: Group) -> str | None:

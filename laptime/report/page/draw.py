@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import zlib
 from typing import Any
 
 import vl_convert
@@ -17,6 +18,9 @@ VEGA_LITE = "6.4"
 """The version that Altair 6 writes for."""
 _TITLE_SIGNS, _SUBTITLE_SIGNS = 88, 112
 _PADDING = 16
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_LEVEL = 8
+_PALETTE = {**theme.LIGHT, "card": theme.LIGHT["ground"]}
 
 
 def library() -> str:
@@ -27,7 +31,7 @@ def library() -> str:
 def alone(figure: Figure) -> dict[str, Any]:
     """A figure's chart for a file of its own: in light colours on a ground of its own, with its title."""
     spec = {
-        **theme.concrete({**figure.spec, "config": theme.config(theme.DRAWN_SANS)}, theme.LIGHT),
+        **theme.concrete({**figure.spec, "config": theme.config(theme.DRAWN_SANS)}, _PALETTE),
         "width": WIDTH,
         "padding": _PADDING,
         "background": theme.LIGHT["ground"],
@@ -53,4 +57,24 @@ def svg(figure: Figure) -> str:
 
 def png(drawn: str) -> bytes:
     """A chart that was drawn as SVG, as PNG."""
-    return vl_convert.svg_to_png(drawn, scale=PNG_SCALE)
+    return compressed(vl_convert.svg_to_png(drawn, scale=PNG_SCALE))
+
+
+def compressed(image: bytes) -> bytes:
+    """The same PNG at a quarter of the size: what drew it packs in haste (https://www.w3.org/TR/png-3/#5Chunk-layout)."""
+    chunks, at, pixels = [], len(_SIGNATURE), b""
+    while at < len(image):
+        size = int.from_bytes(image[at : at + 4], "big")
+        kind, data = image[at + 4 : at + 8], image[at + 8 : at + 8 + size]
+        if kind == b"IDAT":
+            pixels += data
+        else:
+            chunks.append((kind, data))
+        at += size + 12
+    *before, end = chunks
+    packed = [*before, (b"IDAT", zlib.compress(zlib.decompress(pixels), _LEVEL)), end]
+    return _SIGNATURE + b"".join(_chunk(kind, data) for kind, data in packed)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")

@@ -44,18 +44,20 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What needs no chart."""
+    """What needs no chart; `folded`: shown where it is asked for."""
 
     title: str
     columns: Sequence[str]
     rows: Rows
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """Figures of one thing: a workload, a study.
 
-    sentences  what they say
+    sentences  what they say, before them
+    besides    what else there is to say, after them
     commands   what measures it again
     notes      where it is from
     """
@@ -66,24 +68,40 @@ class Card:
     commands: Sequence[str] = ()
     notes: Sequence[str] = ()
     tables: Sequence[Table] = ()
+    besides: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading of the page and what is under it; `anchor` is what the navigation leads to."""
+    """A heading of the page and what is under it.
+
+    anchor   what the navigation leads to
+    columns  how many cards may stand beside each other
+    """
 
     anchor: str
     title: str
     lead: Sequence[str]
     cards: Sequence[Card]
-    wide: bool = False
+    columns: int = 3
 
 
 def spec(layers: Sequence[alt.Chart], *, height: int) -> dict[str, Any]:
-    """Charts of Altair's, one over the other, as Vega-Lite as wide as its container."""
-    made: dict[str, Any] = alt.layer(*layers).properties(width="container", height=height).to_dict()
-    made.pop("$schema")  # an address on the network, though nothing is read from it
-    return {**cleaned(made), "autosize": {"type": "fit-x", "contains": "padding"}, "config": theme.config()}
+    """Charts of Altair's, one over the other, as Vega-Lite as wide as its container.
+
+    Nothing is validated, and `alt.layer` isn't asked, which copies all data: both together would take most of a
+    report's time. A test validates a chart of each kind.
+    """
+    datasets: dict[str, Any] = {}
+    made = []
+    for layer in layers:
+        if not layer.data.values:
+            continue  # of nothing Vega has no extent, and says so in the console
+        one = layer.to_dict(validate=False)
+        datasets |= one["datasets"]
+        made.append({key: one[key] for key in one if key not in ("$schema", "config", "datasets")})
+    chart = {"layer": made, "datasets": datasets, "width": "container", "height": height}
+    return {**cleaned(chart), "autosize": {"type": "fit-x", "contains": "padding"}, "config": theme.config()}
 
 
 def slug(*parts: str) -> str:
@@ -130,6 +148,11 @@ def unit(largest_s: float) -> tuple[float, str]:
 def significant(value: float, digits: int = 5) -> float:
     """Fewer digits than a float has: nobody sees the others, and they take most of a page's bytes."""
     return float(f"{value:.{digits}g}")
+
+
+def sentence(text: str) -> str:
+    """A text that begins as a sentence does."""
+    return text[:1].upper() + text[1:]
 
 
 def listed(words: Iterable[str], most: int = 4) -> str:

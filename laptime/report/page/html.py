@@ -102,26 +102,28 @@ def _paragraphs(texts: Iterable[str], kind: str = "") -> str:
 
 
 def _section(section: Section) -> str:
-    cards = "\n".join(_card(card, wide=section.wide) for card in section.cards)
+    cards = "\n".join(_card(card, section.columns) for card in section.cards)
+    beside = "cards two" if section.columns == 2 else "cards"
     anchor = _text(section.anchor)
     return f"""<section id="{anchor}" aria-labelledby="{anchor}-title">
 <h2 id="{anchor}-title">{_text(section.title)}</h2>
 {_paragraphs(section.lead, "lead")}
-<div class="cards">
+<div class="{beside}">
 {cards}
 </div>
 </section>"""
 
 
-def _card(card: Card, *, wide: bool) -> str:
-    large = wide or any(not figure.small for figure in card.figures)
-    kinds = ["card", *(["wide"] if large or len(card.figures) > 1 else []), *([] if card.title else ["bare"])]
+def _card(card: Card, columns: int) -> str:
+    large = columns == 1 or len(card.figures) > 1 or (columns > 2 and any(not figure.small for figure in card.figures))
+    kinds = ["card", *(["wide"] if large else [])]
     heading = f"<h3>{_text(card.title)}</h3>" if card.title else ""
     figures = "\n".join(map(_figure, card.figures))
     parts = [
         heading,
         _paragraphs(card.sentences, "verdict"),
         f'<div class="figures">\n{figures}\n</div>' if figures else "",
+        _paragraphs(card.besides, "beside"),
         *map(_table, card.tables),
         _commands(card),
         _paragraphs(card.notes, "note"),
@@ -140,7 +142,7 @@ def _commands(card: Card) -> str:
 def _figure(figure: Figure) -> str:
     height = int(figure.spec["height"]) + _AXES_PX
     rows = _rows(figure.columns, figure.rows, figure.title)
-    return f"""<figure id="{_text(figure.name)}">
+    return f"""<figure id="chart-{_text(figure.name)}">
 <figcaption><p class="finding">{_text(figure.title)}</p><p class="sub">{_text(figure.subtitle)}</p></figcaption>
 <div class="chart" role="img" aria-label="{_text(figure.alt)}" data-height="{height}"></div>
 <script type="application/json">{_json(figure.spec)}</script>
@@ -150,6 +152,8 @@ def _figure(figure: Figure) -> str:
 
 def _table(table: Table) -> str:
     rows = _rows(table.columns, table.rows, table.title)
+    if not table.folded:
+        return f"<h3>{_text(table.title)}</h3>{rows}"
     return f"<details><summary>{_text(table.title)}</summary>{rows}</details>"
 
 

@@ -7,7 +7,7 @@ of its group was given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from laptime.compare import fingerprint_groups
 from laptime.history import PASSED, Fingerprint, Gate, Run, to_json
 from laptime.report.console import plain
 from laptime.report.page.figure import cleaned
+from laptime.report.race import in_order
 from laptime.trend import ChangePoint, Series
 
 Benchmark = Mapping[str, Any]
@@ -126,13 +127,13 @@ def _figures(found: Any) -> bool:
     return isinstance(found, list) and bool(found) and all(type(one) in (int, float) and one >= 0 for one in found)
 
 
-def benchmarks(run: Run) -> Iterator[Benchmark]:
+def benchmarks(run: Run) -> list[Benchmark]:
     """A run's benchmarks that passed; of rounds that were thinned their quantiles, marked by `THINNED`.
 
-    Within a workload the variant that is called sequential comes first: a store doesn't keep the order, and a race's
-    first variant is the one that the others are compared with.
+    In the order in which they were run; where that isn't known, since the run is older, what is called sequential comes
+    first: a race's first variant is the one that the others are compared with.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     documents = {one["fullname"]: one for one in cleaned(to_json(run)["benchmarks"])}
     for result in run.results:
         document = documents.get(plain(result.fullname))
@@ -143,7 +144,7 @@ def benchmarks(run: Run) -> Iterator[Benchmark]:
         if result.thinned:
             _put_quantiles(document, result.rounds)
         found.append(document)
-    return iter(sorted(found, key=lambda one: one["extra_info"].get("variant") != "sequential"))
+    return in_order(sorted(found, key=lambda one: one["extra_info"].get("variant") != "sequential"))
 
 
 def _put_quantiles(document: dict[str, Any], rounds: Mapping[str, Sequence[float]]) -> None:

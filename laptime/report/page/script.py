@@ -45,10 +45,11 @@ SCRIPT = """
         console.error(error);
       }
       box.style.minHeight = "";
+      root.dataset.first ??= Math.round(performance.now());
       await pause();
     }
+    root.dataset.last = Math.round(performance.now());
     root.dataset.charts = failed ? "failed" : "drawn";
-    root.dataset.ms = Math.round(performance.now());
   }
 
   // what is below a chart doesn't jump when it is drawn

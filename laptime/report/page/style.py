@@ -42,25 +42,28 @@ nav a{display:block;padding:.6rem 0;white-space:nowrap;text-decoration:none}
 nav a:hover{text-decoration:underline}
 main>section:first-child>h2{margin-top:1rem}
 .cards,.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,23rem),1fr));gap:1rem}
+.cards.two{grid-template-columns:repeat(auto-fit,minmax(min(100%,32rem),1fr))}
 .cards>*,.figures>*{min-width:0}
 .card{background:var(--card);border:1px solid var(--grid);border-radius:.5rem;padding:1rem}
 .card.wide{grid-column:1/-1}
-.card.bare{background:none;border:0;padding:0}
 .figures{gap:1.75rem 2rem}
 .wide>.figures{grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr))}
 .verdict:first-of-type{font-weight:600}
+.beside{font-size:.92rem}
 figure{margin:0}
-.finding{font-size:.95rem;font-weight:600;margin:0 0 .15rem}
-.sub{font-size:.82rem;line-height:1.4;margin:0 0 .5rem}
-.chart{display:block;width:100%;min-width:0;overflow:hidden}
+.finding{max-width:95ch;font-size:.95rem;font-weight:600;margin:0 0 .15rem}
+.verdict+.figures .finding{font-weight:500}
+.sub{max-width:110ch;font-size:.82rem;line-height:1.4;margin:0 0 .5rem}
+.chart{display:block;width:100%;min-width:0;overflow:hidden;contain:layout paint style}
 .chart svg{display:block;max-width:100%;height:auto}
 details{margin:.4rem 0;font-size:.9rem}
 summary{cursor:pointer;color:var(--link);width:fit-content;padding:.2rem 0}
+.scroll+h3{margin-top:1rem}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.2rem .9rem .2rem 0;border-bottom:1px solid var(--grid);vertical-align:top;
-  unicode-bidi:isolate;overflow-wrap:normal;min-width:3.5rem;max-width:40rem}
-td:first-child,th:first-child{overflow-wrap:anywhere;min-width:9rem}
+  unicode-bidi:isolate;overflow-wrap:normal;white-space:nowrap}
+td:first-child,td:last-child{overflow-wrap:anywhere;white-space:normal;min-width:9rem;max-width:40rem}
 th{color:var(--muted);font-weight:600}
 pre{margin:.4rem 0;padding:.5rem .75rem;background:var(--ground);border:1px solid var(--grid);border-radius:.35rem;
   font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:pre-wrap}
@@ -78,10 +81,10 @@ footer{margin-top:3rem;padding-bottom:2rem}
   body{font-size:10pt}
   nav,.skip,#tip{display:none}
   header,main,footer{max-width:none;padding:0}
-  .cards{grid-template-columns:1fr}
+  .cards,.cards.two{grid-template-columns:1fr}
   .figures{grid-template-columns:repeat(auto-fit,minmax(19rem,1fr))}
   .card{border:0;background:none;padding:0}
-  h2,h3,figcaption{break-after:avoid}
+  h2,h3,.lead,figcaption{break-after:avoid}
   figcaption,.chart,tr,pre{break-inside:avoid}
   figure{break-inside:avoid-page}
   figure:has(details[open]){break-inside:auto}

@@ -134,7 +134,6 @@ def config(font: str = SANS) -> dict[str, Any]:
             "labelLimit": 240,
         },
         "text": {"color": token("ink"), "fontSize": 12},
-        "title": {"color": token("ink"), "subtitleColor": token("muted"), "anchor": "start"},
     }
 
 

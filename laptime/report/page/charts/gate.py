@@ -36,13 +36,18 @@ def gate(one: Gate) -> Figure | None:
     return Figure(
         name=slug("gate", one.id[:10]),
         title=title,
-        subtitle="Change of head against base, run in lockstep; line: its 95 % interval over blocks. ▸ regressed, "
-        "◂ improved, dot: neither.",
-        alt=title,
+        subtitle="Change of head against base, run in lockstep; line: its 95 % interval over blocks. ► regressed, "
+        "◄ improved, dot: neither.",
+        alt=f"{title} " + " ".join(_told(result) for result in measured),
         spec=_spec(measured),
         columns=("benchmark", "metric", "verdict", "change", "95 % interval", "blocks", "note"),
         rows=[_cells(result) for result in one.results],
     )
+
+
+def _told(result: GateResult) -> str:
+    assert result.ratio is not None
+    return f"{short(result.fullname)}: {percent(result.ratio)}, {result.verdict}."
 
 
 def _benchmarks(one: Gate) -> int:
@@ -90,7 +95,7 @@ def _spec(measured: Sequence[GateResult]) -> dict[str, Any]:
     marks = alt.Chart(drawn.data(rows)).encode(y=drawn.y("row", height), color=color)
     layers = [
         alt.Chart(drawn.data([{"change": 0}])).mark_rule(color=theme.token("axis")).encode(x=x),
-        marks.mark_rule(strokeWidth=3, opacity=0.5).encode(x=drawn.x("low", "", zero=True), x2="high"),
+        marks.mark_rule(strokeWidth=3, opacity=0.5).encode(x=drawn.x("low", "", zero=True), x2=alt.X2("high")),
         marks.mark_point(filled=True, size=90, opacity=1).encode(x=x, shape=shape),
         *drawn.names(rows, height),
     ]

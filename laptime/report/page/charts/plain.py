@@ -82,13 +82,14 @@ def _spec(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for place, each in enumerate(some)
         ]
     wide = max(row["max"] for row in rows) > 20 * min(row["min"] for row in rows) > 0
-    kind: dict[str, Any] = {"type": "log"} if wide else {"zero": True}
+    ends = [row[key] for row in rows for key in ("min", "max")]
+    kind: dict[str, Any] = {"type": "log", "values": drawn.powers(ends)} if wide else {"zero": True}
     axis = f"wall time of a round ({named}{', by factors' if wide else ''})"
     marks = alt.Chart(drawn.data(rows)).encode(y=drawn.y("row", height))
     color = theme.token("threads")
     layers = [
-        marks.mark_rule(color=theme.token("axis")).encode(x=drawn.x("min", axis, **kind), x2="max"),
-        marks.mark_rule(color=color, strokeWidth=5, opacity=0.4).encode(x=drawn.x("q1", axis, **kind), x2="q3"),
+        marks.mark_rule(color=theme.token("axis")).encode(x=drawn.x("min", axis, **kind), x2=alt.X2("max")),
+        marks.mark_rule(color=color, strokeWidth=5, opacity=0.4).encode(x=drawn.x("q1", axis, **kind), x2=alt.X2("q3")),
         alt.Chart(drawn.data(points))
         .mark_circle(size=20, opacity=0.55, color=color)
         .encode(x=drawn.x("t", axis, **kind), y=drawn.y("row", height)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,12 @@ from laptime.report.page.figure import (
     spec,
     unit,
 )
-from laptime.report.race import Entry, Race, advise, duration, is_control, times
+from laptime.report.race import Entry, Race, advise, cpu, duration, is_control, times
 from laptime.stats import intervals
 
 _JITTER = 0.13
 """Of a row's height, up and down."""
+_TAKEN = "►"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +83,18 @@ def _title(found: Race) -> str:
     return f"{best.name} takes {duration(best.median_s)} where {base.name} takes {duration(base.median_s)}."
 
 
-def _taken(found: Race) -> dict[str, str]:
-    """What is said beside the names of what is recommended."""
+def _taken(found: Race) -> set[str]:
+    """What is recommended."""
     if is_control(found) or len(found.entries) == 1:
-        return {}
+        return set()
     advice = advise(found)
-    if advice.once is advice.kept:
-        return {advice.once.name: "take this"}
-    return {advice.once.name: "for one run", advice.kept.name: "pool kept open"}
+    return {advice.once.name, advice.kept.name}
 
 
 def _subtitle(found: Race, measured: Measured) -> str:
     numbers = counts([entry.rounds for entry, _ in measured], "round")
-    said = f"A dot is a round ({numbers} a variant), the bar ends at their median; dashed: {found.base.name}."
+    taken = f" {_TAKEN} bold: recommended." if _taken(found) else ""
+    said = f"A dot is a round ({numbers} a variant), the bar ends at their median; dashed: {found.base.name}.{taken}"
     if any(len(rounds.wall_s) > MOST_DOTS for _, rounds in measured):
         said += f" Of more than {MOST_DOTS} rounds, {MOST_DOTS} quantiles are drawn."
     if any(rounds.thinned for _, rounds in measured):
@@ -114,19 +114,19 @@ def _cells(entry: Entry, rounds: Rounds) -> tuple[str, ...]:
         duration(entry.median_s),
         "too few rounds" if interval is None else f"{duration(interval.low)} – {duration(interval.high)}",
         speedup,
-        duration(entry.cpu_s),
+        cpu(entry),
         f"{entry.parallelism:.2f}",
         f"{entry.rounds}{' (thinned)' if rounds.thinned else ''}",
     )
 
 
-def _race_spec(found: Race, measured: Measured, taken: dict[str, str], scale: float, named: str) -> dict[str, Any]:
+def _race_spec(found: Race, measured: Measured, taken: Collection[str], scale: float, named: str) -> dict[str, Any]:
     height = len(measured)
     rows = [
         {
             "y": number + drawn.TEXT,
             "row": number + drawn.MARKS,
-            "name": entry.name + (f" ← {taken[entry.name]}" if entry.name in taken else ""),
+            "name": f"{_TAKEN} {entry.name}" if entry.name in taken else entry.name,
             "figure": f"{duration(entry.median_s)}  {times(entry.speedup)}",
             "bold": entry.name in taken,
             "median": significant(entry.median_s * scale),
@@ -150,11 +150,16 @@ def _race_spec(found: Race, measured: Measured, taken: dict[str, str], scale: fl
     base = alt.Chart(drawn.data([{"median": significant(found.base.median_s * scale)}])).encode(x=x)
     layers = [
         base.mark_rule(strokeDash=[4, 4], color=theme.token("axis")),
-        medians.mark_bar(height=5, opacity=0.35).encode(x=x, x2="zero"),
+        medians.mark_bar(height=5, opacity=0.35).encode(x=x, x2=alt.X2("zero")),
         medians.mark_tick(thickness=3, size=18).encode(x=x),
         alt.Chart(drawn.data(points))
         .mark_circle(size=26, opacity=0.65)
-        .encode(x=drawn.x("t", "", zero=True), y=drawn.y("row", height), color=drawn.colored(), tooltip="round:N"),
+        .encode(
+            x=drawn.x("t", "", zero=True),
+            y=drawn.y("row", height),
+            color=drawn.colored(),
+            tooltip=alt.Tooltip("round", type="nominal"),
+        ),
         *drawn.names(rows, height),
     ]
     return spec(layers, height=height * drawn.HEIGHT)
@@ -215,7 +220,7 @@ def _speedup_spec(found: Race, pooled: Measured) -> dict[str, Any]:
         alt.Chart(drawn.data([{"one": 1}]))
         .mark_rule(strokeDash=[4, 4], color=theme.token("axis"))
         .encode(x=drawn.x("one", "", zero=True)),
-        marks.mark_rule(color=theme.token("grid"), strokeWidth=2).encode(x=x, x2="workers"),
+        marks.mark_rule(color=theme.token("grid"), strokeWidth=2).encode(x=x, x2=alt.X2("workers")),
         marks.mark_point(shape="diamond", size=70, filled=False, strokeWidth=1.5, color=theme.token("muted")).encode(
             x=drawn.x("workers", "", zero=True)
         ),
@@ -254,15 +259,11 @@ def overview(measured: Sequence[tuple[Race, Measured]]) -> Figure | None:
     x = drawn.x("share", "wall time, as a share of the first variant's", shape="%", zero=True, domainMax=1, clamp=True)
     bars = alt.Chart(drawn.data(rows)).encode(y=drawn.y("row", place), color=drawn.colored())
     layers = [
-        bars.mark_bar(height=9).encode(x=x, x2="zero"),
-        alt.Chart(drawn.data(heads))
-        .mark_text(align="left", fontWeight="bold", fontSize=14)
-        .encode(x=alt.value(0), y=drawn.y("y", place), text="name:N"),
+        bars.mark_bar(height=9).encode(x=x, x2=alt.X2("zero")),
+        drawn.headings(heads, place),
         *drawn.names(rows, place),
     ]
-    said = [
-        f"{race.workload}: {best[0][0].name} is {times(best[0][0].speedup)} {race.base.name}" for race, best in shown
-    ]
+    said = [_outcome(race, best[0][0]) for race, best in shown]
     return Figure(
         name="overview",
         title="; ".join(said) + ".",
@@ -278,6 +279,12 @@ def overview(measured: Sequence[tuple[Race, Measured]]) -> Figure | None:
             for entry, _ in best
         ],
     )
+
+
+def _outcome(race: Race, best: Entry) -> str:
+    if best is race.base:
+        return f"{race.workload}: nothing is faster than {best.name}"
+    return f"{race.workload}: {best.name} is {times(best.speedup)} {race.base.name}"
 
 
 def _best_of_families(race: Race, measured: Measured) -> list[tuple[Entry, Rounds]]:

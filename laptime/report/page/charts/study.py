@@ -10,10 +10,10 @@ from typing import Any
 import altair as alt
 
 from laptime.report.comparison import size
-from laptime.report.findings import law, number
+from laptime.report.findings import MEMORY_GROWS, law, number
 from laptime.report.page import theme
 from laptime.report.page.charts import rows as drawn
-from laptime.report.page.figure import Figure, counts, listed, significant, slug, spec, unit
+from laptime.report.page.figure import Figure, counts, listed, sentence, significant, slug, spec, unit
 from laptime.report.race import duration, times
 from laptime.report.study import Line, Point, Study
 from laptime.stats.break_even import Crossing, crossing
@@ -21,6 +21,7 @@ from laptime.stats.scaling import NoFit, Usl, knee
 from laptime.stats.sweep import best
 
 _HEIGHT = 320
+_MB = 1e6
 _STEPS = 24
 """Of a curve."""
 _LAWS = ("Amdahl's law", "the Universal Scalability Law")
@@ -28,6 +29,7 @@ _LOG_FROM = 20.0
 """Figures that differ by more than this factor are drawn on a logarithmic axis."""
 _LONG_NAME = 12
 """Longer names stand below each other in a legend."""
+_MOST_OUTCOMES = 3
 _LABELED = 0.07
 """The least share of the longest bar into which a digit fits."""
 
@@ -37,7 +39,7 @@ def figures(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
 
     Raises `ValueError` where its points have no place on its axis.
     """
-    return _KINDS[study.kind](study, said, cpus)
+    return [*_KINDS[study.kind](study, said, cpus), *_memory(study)]
 
 
 def _name(study: Study, *more: str) -> str:
@@ -112,7 +114,11 @@ def _channels(lines: Sequence[Line]) -> dict[str, Any]:
     """Colour, dash and shape of lines, and one legend for the three."""
     names = [line.name for line in lines]
     columns = 1 if max(map(len, names)) > _LONG_NAME else 3
-    legend = alt.Legend(orient="top", title=None, columns=columns) if len(names) > 1 else None
+    legend = (
+        alt.Legend(orient="top", title=None, columns=columns, symbolOpacity=1, symbolStrokeWidth=0)
+        if len(names) > 1
+        else None
+    )
 
     def scale(values: Sequence[Any]) -> alt.Scale:
         return alt.Scale(domain=names, range=[values[number % len(values)] for number in range(len(names))])
@@ -145,7 +151,7 @@ def _lines(
     channels = _channels(lines)
     base = alt.Chart(drawn.data(points)).encode(x=x, y=y, color=channels["color"])
     banded = alt.Chart(drawn.data([row for row in points if "low" in row])).encode(
-        x=x, color=channels["color"], y=alt.Y("low", type="quantitative"), y2="high"
+        x=x, color=channels["color"], y=alt.Y("low", type="quantitative"), y2=alt.Y2("high")
     )
     names = {line.name for line in (lines if joined is None else joined)}
     straight = alt.Chart(drawn.data([row for row in points if row["line"] in names])).encode(x=x, y=y)
@@ -153,7 +159,9 @@ def _lines(
         banded.mark_area(opacity=0.15) if joined is None else banded.mark_rule(opacity=0),
         banded.mark_rule(opacity=0.6, strokeWidth=1.5),
         straight.mark_line(strokeWidth=2).encode(color=channels["color"], strokeDash=channels["strokeDash"]),
-        base.mark_point(filled=True, size=70, opacity=1).encode(shape=channels["shape"], tooltip="told:N"),
+        base.mark_point(filled=True, size=70, opacity=1).encode(
+            shape=channels["shape"], tooltip=alt.Tooltip("told", type="nominal")
+        ),
     ]
 
 
@@ -173,6 +181,8 @@ def _y_axis(title: str, values: Sequence[float], **axis: Any) -> alt.Y:
     """From zero, or logarithmic where the figures differ by much."""
     wide = min(values) > 0 and max(values) / min(values) > _LOG_FROM
     scale = alt.Scale(type="log", nice=True) if wide else alt.Scale(zero=True)
+    if wide:
+        axis |= {"values": drawn.powers(values)}
     shown = alt.Axis(title=title, domain=False, tickCount=5, titleAnchor="end", **axis)
     return alt.Y("y", type="quantitative", axis=shown, scale=scale)
 
@@ -183,7 +193,7 @@ def _mark(x: float, text: str, axis: alt.X, place: int, *, right: bool) -> list[
     return [
         base.mark_rule(strokeDash=[3, 3], color=theme.token("muted")),
         base.mark_text(align="right" if right else "left", dx=-5 if right else 5, baseline="top").encode(
-            y=alt.value(2 + 16 * place), text="text:N"
+            y=drawn.fixed(alt.YValue, 2 + 16 * place), text=alt.Text("text", type="nominal")
         ),
     ]
 
@@ -273,10 +283,10 @@ def _scaling(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
 def _knee_said(line: Line, at: Point) -> str:
     gain = times(_speedup(line, at))
     if at is line.points[-1]:
-        return f"{line.name} gains up to {number(at.x)}, the most that was measured ({gain})"
+        return f"{line.name}: gains up to {number(at.x)}, the most that was measured ({gain})"
     if at is line.points[0]:
-        return f"{line.name} gains nothing from more than {number(at.x)}"
-    return f"{line.name} has its knee at {number(at.x)} ({gain})"
+        return f"{line.name}: nothing gained from more than {number(at.x)}"
+    return f"{line.name}: the knee is at {number(at.x)} ({gain})"
 
 
 def _knees(knees: Sequence[tuple[Line, Point]], x: alt.X, y: alt.Y) -> list[alt.Chart]:
@@ -289,7 +299,7 @@ def _knees(knees: Sequence[tuple[Line, Point]], x: alt.X, y: alt.Y) -> list[alt.
     base = alt.Chart(drawn.data(rings)).encode(x=x, y=y)
     return [
         base.mark_point(shape="circle", size=240, filled=False, strokeWidth=1.5, color=theme.token("ink")),
-        base.mark_text(dy=18, align="center").encode(text="text:N"),
+        base.mark_text(dy=18, align="center").encode(text=alt.Text("text", type="nominal")),
     ]
 
 
@@ -314,7 +324,15 @@ def _curves(lines: Sequence[Line], x: alt.X, y: alt.Y) -> list[alt.Chart]:
             rows.append({**row, "told": f"{line.name}: {_LAWS[isinstance(fitted, Usl)]}"})
     channels = _channels(lines)
     base = alt.Chart(drawn.data(rows)).mark_line(strokeWidth=2, clip=True)
-    return [base.encode(x=x, y=y, color=channels["color"], strokeDash=channels["strokeDash"], tooltip="told:N")]
+    return [
+        base.encode(
+            x=x,
+            y=y,
+            color=channels["color"],
+            strokeDash=channels["strokeDash"],
+            tooltip=alt.Tooltip("told", type="nominal"),
+        )
+    ]
 
 
 def _dense(corners: Sequence[tuple[float, float]]) -> list[dict[str, float]]:
@@ -354,21 +372,23 @@ def _sweep(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
         return []
     values = [point.per_item_s for line in lines for point in line.points]
     scale, named = unit(max(values))
-    x, y = _x_axis(study, lines), _y_axis(f"{_per(study)} ({named})", values)
+    x, y = _x_axis(study, lines), _y_axis(f"{_per(study)} ({named})", [value * scale for value in values])
     found = [(line, one) for line in lines if (one := best(line.measured()))]
-    marks = [
+    marks: list[dict[str, Any]] = [
         {"x": one.x, "y": significant(at.per_item_s * scale), "text": f"best: {number(one.x)}"}
         for line, one in found
         if (at := line.at(one.x))
     ]
-    bests = alt.Chart(drawn.data(marks)).encode(x=x, y=y)
+    # one label for lines that are at their best at one place: below the lowest of them
+    labels = {mark["x"]: mark for mark in sorted(marks, key=lambda mark: -mark["y"])}
+    bests, named_bests = (alt.Chart(drawn.data(some)).encode(x=x, y=y) for some in (marks, [*labels.values()]))
     layers = [
         *_lines(lines, lambda line, point: point.per_item_s * scale, _told, x, y, _scaled_interval(scale)),
         bests.mark_point(shape="circle", size=240, filled=False, strokeWidth=1.5, color=theme.token("ink")),
-        bests.mark_text(dy=18, align="center").encode(text="text:N"),
+        named_bests.mark_text(dy=18, align="center").encode(text=alt.Text("text", type="nominal")),
     ]
     said_of = [
-        f"{line.name} does best at {number(one.x)}"
+        f"{line.name}: best at {number(one.x)}"
         + (f", about as well from {number(one.low)} to {number(one.high)}" if one.low < one.high else "")
         for line, one in found
     ]
@@ -377,12 +397,41 @@ def _sweep(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
             study,
             _name(study),
             _titled(study, said_of),
-            f"{_per(study).capitalize()}: median of {_rounds(study)} at each point, band: 95 % interval of the median. "
+            f"{sentence(_per(study))}: median of {_rounds(study)} at each point, band: 95 % interval of the median. "
             "Ring: the best.",
             said,
             spec(layers, height=_HEIGHT),
         )
     ]
+
+
+def _memory(study: Study) -> list[Figure]:
+    """Peak memory along the lines, where it grows along one by as much as is worth a sentence."""
+    known = (Line(line.name, tuple(one for one in line.points if one.peak_pss_bytes)) for line in _numbers(study))
+    lines = [line for line in known if len(line.points) > 1]
+    grown = [(line, _bytes(line.points[-1]) / _bytes(line.points[0])) for line in lines]
+    if max((growth for _, growth in grown), default=0.0) < MEMORY_GROWS:
+        return []
+    x = _x_axis(study, lines)
+    values = [_bytes(point) / _MB for line in lines for point in line.points]
+    y = _y_axis("peak memory (MB)", values)
+    parts = [
+        f"{line.name} {size(_bytes(line.points[0]))} at {number(line.points[0].x)}, "
+        f"{size(_bytes(line.points[-1]))} at {number(line.points[-1].x)}"
+        for line in lines
+    ]
+    layers = _lines(lines, lambda line, point: _bytes(point) / _MB, _told_memory, x, y, lambda line, point: None)
+    title = _titled(study, [f"Peak memory: {', '.join(parts)}"])
+    subtitle = "Of the process tree, shared pages counted in shares (PSS); of one round, which wasn't timed."
+    return [_figure(study, _name(study, "memory"), title, subtitle, (), spec(layers, height=_HEIGHT * 2 // 3))]
+
+
+def _bytes(point: Point) -> int:
+    return point.peak_pss_bytes or 0
+
+
+def _told_memory(line: Line, point: Point) -> str:
+    return f"{line.name}, {number(point.x)}: {size(_bytes(point))}"
 
 
 def _scaled_interval(scale: float) -> Callable[[Line, Point], tuple[float, float] | None]:
@@ -400,7 +449,7 @@ def _break_even(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
         return []
     values = [point.per_item_s for line in lines for point in line.points]
     scale, named = unit(max(values))
-    x, y = _x_axis(study, lines), _y_axis(f"{_per(study)} ({named})", values)
+    x, y = _x_axis(study, lines), _y_axis(f"{_per(study)} ({named})", [value * scale for value in values])
     plain, *others = lines
     found = [(line, crossing(plain.measured(), line.measured())) for line in others]
     crossed = [(line, one) for line, one in found if isinstance(one, Crossing)]
@@ -412,9 +461,9 @@ def _break_even(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
         *_lines(lines, lambda line, point: point.per_item_s * scale, _told, x, y, _scaled_interval(scale)),
     ]
     parts = [
-        f"{line.name} pays from {one.x:.3g} {study.x_name} on"
+        f"{line.name}: pays from {one.x:.3g} {study.x_name} on"
         if isinstance(one, Crossing)
-        else f"{line.name} {_PAYS[one.pays]}"
+        else f"{line.name}: {_PAYS[one.pays]}"
         for line, one in found
     ]
     return [
@@ -430,7 +479,7 @@ def _break_even(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
     ]
 
 
-_PAYS = {True: "pays at every size", False: "pays at none of the sizes", None: "can't be compared"}
+_PAYS = {True: "pays at every size", False: "pays at none of the sizes", None: "no gain that is sure"}
 
 
 def _phases(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
@@ -474,11 +523,11 @@ def _phases(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
     )
     marks = alt.Chart(drawn.data(parts)).encode(y=drawn.y("row", height))
     layers = [
-        marks.mark_bar(height=15, stroke=theme.token("ground"), strokeWidth=1).encode(
-            x=x, x2="x2", color=color, tooltip="told:N"
+        marks.mark_bar(height=13, stroke=theme.token("ground"), strokeWidth=1).encode(
+            x=x, x2=alt.X2("x2"), color=color, tooltip=alt.Tooltip("told", type="nominal")
         ),
         marks.mark_text(baseline="middle", color=theme.token("ground"), fontWeight="bold").encode(
-            x=drawn.x("middle", ""), text="digit:N"
+            x=drawn.x("middle", ""), text=alt.Text("digit", type="nominal")
         ),
         *drawn.names(rows, height),
     ]
@@ -506,7 +555,7 @@ def _compare(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
     for x in study.places:
         found = [(line, point) for line in study.lines if (point := line.at(x)) is not None]
         if not single:
-            heads.append({"y": place + 0.45, "name": f"{study.x_name} {number(x)}".strip()})
+            heads.append({"y": place + 0.45, "name": number(x)})
             place += 0.75
         first = study.lines[0].points[0] if single else found[0][1]
         for line, point in found:
@@ -529,28 +578,46 @@ def _compare(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
             place += 1
         place += 0 if single else 0.25
     wide = max(values) / min(values) > _LOG_FROM
-    kind = {"type": "log"} if wide else {"zero": True}
+    kind: dict[str, Any] = {"type": "log"} if wide else {"zero": True}
+    if wide:
+        kind |= {"values": drawn.powers([value * scale for value in values])}
     marks = alt.Chart(drawn.data(rows)).encode(y=drawn.y("row", place), color=drawn.colored())
     axis = f"{_per(study)} ({named}{', by factors' if wide else ''})"
     layers = [
-        marks.mark_rule(strokeWidth=3, opacity=0.45).encode(x=drawn.x("low", "", **kind), x2="high"),
-        marks.mark_circle(size=80, opacity=1).encode(x=drawn.x("t", axis, **kind), tooltip="told:N"),
+        marks.mark_rule(strokeWidth=3, opacity=0.45).encode(x=drawn.x("low", "", **kind), x2=alt.X2("high")),
+        marks.mark_circle(size=80, opacity=1).encode(
+            x=drawn.x("t", axis, **kind), tooltip=alt.Tooltip("told", type="nominal")
+        ),
         *drawn.names(rows, place),
     ]
     if heads:
-        head = alt.Chart(drawn.data(heads)).mark_text(align="left", fontWeight="bold", fontSize=13)
-        layers.append(head.encode(x=alt.value(0), y=drawn.y("y", place), text="name:N"))
-    against = "the first row" if single else "the first row of each group"
+        layers.append(drawn.headings(heads, place))
+    against = "the first row" if single else f"the first row of each group ({study.x_name})".replace(" ()", "")
     return [
         _figure(
             study,
             _name(study),
-            _titled(study, [one.rstrip(".") for one in said[:2]]),
+            _titled(study, _outcomes(study)),
             f"Dot: median of {_rounds(study)}; line: its 95 % interval; ×: how many times as fast as {against}.",
-            said[2:],
+            said,
             spec(layers, height=round(place * drawn.HEIGHT)),
         )
     ]
+
+
+def _outcomes(study: Study) -> list[str]:
+    """At each place, what does best, against the first line there; of many places the first and the last."""
+    base, *others = study.lines
+    found = []
+    for x in study.places:
+        first = base.at(x)
+        rivals = [(line, one) for line in others if (one := line.at(x))]
+        if first is not None and rivals:
+            line, best_one = min(rivals, key=lambda rival: rival[1].per_item_s)
+            gain = first.per_item_s / best_one.per_item_s
+            beats = f"{line.name} is {times(gain)} {base.name}" if gain > 1 else f"none is faster than {base.name}"
+            found.append(f"{number(x)}: {beats}")
+    return found if len(found) <= _MOST_OUTCOMES else [found[0], found[-1]]
 
 
 _KINDS: Mapping[str, Callable[[Study, Sequence[str], float], list[Figure]]] = {

@@ -15,19 +15,28 @@ import altair as alt
 
 from laptime.report.page import theme
 from laptime.report.page.charts import rows as drawn
-from laptime.report.page.figure import Figure, count, listed, significant, slug, spec, unit
+from laptime.report.page.figure import Figure, count, listed, sentence, significant, slug, spec, unit
 from laptime.report.race import duration
 
 MOST_VARIANTS = 6
 MOST_LANES = 16
 """Of one variant; what is left out is said."""
-_LANE_PX = 30
-_HEAD, _GAP = 1.0, 0.5
+_LANE_PX = 36
+_HEAD, _GAP = 1.15, 0.5
 """The heights of a variant's heading and of what is left free below it, in lanes."""
-_CONNECT, _WAIT, _RECEIVE = (0.47, 0.57), (0.44, 0.60), (0.40, 0.64)
+_HEAD_LINES = (0.4, 0.85)
+_CONNECT, _WAIT, _RECEIVE = (0.44, 0.52), (0.41, 0.55), (0.37, 0.59)
 """From where to where, in its lane, each kind of time is drawn."""
-_CPU_TOP, _CPU_BOTTOM = 0.68, 0.96
-_NAME = 0.2
+_CPU_TOP, _CPU_BOTTOM = 0.61, 0.92
+_NAME = 0.18
+_SHADES = {"connecting": 0.0, "waiting": 0.3, "receiving": 1.0}
+_KEY = 1.1
+"""The height of the key above all, in lanes."""
+_KEY_PX = (0, 92, 164, 246)
+"""Where its entries begin: narrow enough for a phone."""
+_SAMPLE_PX = 16
+_IDLE_LANE = 0.66
+"""The height of a lane without CPU work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +60,20 @@ class Variant:
 
 def timeline(workload: str, variants: Sequence[Variant]) -> Figure:
     """One round of each variant below the other, on one axis of time."""
-    chosen = sorted(variants, key=lambda one: -one.seconds)
-    slowest, fastest = chosen[0], chosen[-1]
+    chosen = list(variants)
+    slowest, fastest = (pick(chosen, key=lambda one: one.seconds) for pick in (max, min))
     title = (
-        f"{workload}: one round of {slowest.name} takes {duration(slowest.seconds)}, "
-        f"{_overlap(slowest)} at once; of {fastest.name} {duration(fastest.seconds)}, {_overlap(fastest)}."
+        f"{workload}: {slowest.name} takes {duration(slowest.seconds)}, {_meanwhile(slowest)}; "
+        f"{fastest.name} {duration(fastest.seconds)}, {_meanwhile(fastest)}."
         if len(chosen) > 1
-        else f"{workload}: one round of {slowest.name} takes {duration(slowest.seconds)}."
+        else f"{workload}: {slowest.name} takes {duration(slowest.seconds)}, {_meanwhile(slowest)}."
     )
     cut = [f"{count(_left_out(one), 'lane')} of {one.name}" for one in chosen if _left_out(one)]
     return Figure(
         name=slug("timeline", workload),
         title=title,
-        subtitle="One round each, on one axis of time. In a lane: connecting (thin, open), waiting (pale), receiving "
-        "(full), and below, filled: CPU work, as high as its share of one CPU."
+        subtitle="One round of each, on one axis of time; a lane is a thread, a process or a connection, a bar a "
+        "request. Below a lane: its CPU work, as high as its share of one CPU."
         + (f" Not drawn: {listed(cut)}." if cut else ""),
         alt=title + " " + " ".join(_told(one) for one in chosen),
         spec=_spec(chosen),
@@ -97,8 +106,10 @@ def _at_once(one: Variant) -> int:
     return most
 
 
-def _overlap(one: Variant) -> str:
-    return count(_at_once(one), "request")
+def _meanwhile(one: Variant) -> str:
+    """``8 requests at once, 0.31 CPUs busy``."""
+    busy = f"{_cpu_s(one) / max(one.seconds, 1e-9):.2f} CPUs busy"
+    return f"{count(at_once, 'request')} at once, {busy}" if (at_once := _at_once(one)) else busy
 
 
 def _cpu_s(one: Variant) -> float:
@@ -108,9 +119,7 @@ def _cpu_s(one: Variant) -> float:
 
 def _told(one: Variant) -> str:
     lanes = count(len(one.timeline["lanes"]), "lane")
-    return (
-        f"{one.name}: {duration(one.seconds)}, {lanes}, up to {_overlap(one)} at once, {duration(_cpu_s(one))} of CPU."
-    )
+    return f"{one.name}: {duration(one.seconds)}, {lanes}, {_meanwhile(one)}."
 
 
 def _cells(one: Variant) -> tuple[str, ...]:
@@ -139,51 +148,72 @@ class _Drawn:
 
 def _spec(chosen: Sequence[Variant]) -> dict[str, Any]:
     scale, named = unit(max(one.seconds for one in chosen))
-    all_of = _Drawn([], [], [], [], [])
+    all_of = _Drawn([], [], [], [], [], height=_KEY)
     for one in chosen:
         _add(all_of, one, scale)
     height = all_of.height
     x = drawn.x("x", f"time since the round began ({named})", zero=True, nice=False)
-    kinds = alt.Scale(domain=["connecting", "waiting", "receiving", "CPU work"])
 
     def bars(some: Sequence[Mapping[str, Any]]) -> alt.Chart:
-        return alt.Chart(drawn.data(some)).encode(x=x, x2="x2", y=drawn.y("y", height), y2="y2")
+        return alt.Chart(drawn.data(some)).encode(x=x, x2=alt.X2("x2"), y=drawn.y("y", height), y2=alt.Y2("y2"))
 
-    opacity = alt.Opacity(
-        "kind:N",
-        scale=alt.Scale(domain=kinds.domain, range=[0, 0.4, 1, 1]),
-        legend=None,
-    )
     layers = [
         bars(all_of.grounds).mark_rect(color=theme.token("grid"), opacity=0.45),
         bars(all_of.requests)
         .mark_rect(strokeWidth=1, clip=True)
         .encode(
-            fill=drawn.colored(),
-            stroke=drawn.colored(),
-            fillOpacity=opacity,
-            tooltip="told:N",
+            fill=drawn.colored(alt.Fill),
+            stroke=drawn.colored(alt.Stroke),
+            fillOpacity=alt.FillOpacity("shade", type="quantitative", scale=None, legend=None),
+            tooltip=alt.Tooltip("told", type="nominal"),
         ),
-        bars(all_of.cpu).mark_rect(clip=True).encode(fill=alt.value(theme.token("ink")), tooltip="told:N"),
+        bars(all_of.cpu)
+        .mark_rect(clip=True)
+        .encode(fill=drawn.fixed(alt.FillValue, theme.token("ink")), tooltip=alt.Tooltip("told", type="nominal")),
         alt.Chart(drawn.data(all_of.names))
         .mark_text(align="left", baseline="middle", fontSize=11, color=theme.token("muted"))
-        .encode(x=alt.value(0), y=drawn.y("y", height), text="name:N"),
+        .encode(x=drawn.fixed(alt.XValue, 0), y=drawn.y("y", height), text=alt.Text("name", type="nominal")),
         *drawn.names(all_of.heads, height),
+        *_key(height),
     ]
     return spec(layers, height=round(height * _LANE_PX))
 
 
+def _key(height: float) -> Iterator[alt.Chart]:
+    """What the marks stand for, drawn as they are."""
+    kinds = {
+        "connecting": _CONNECT,
+        "waiting": _WAIT,
+        "receiving": _RECEIVE,
+        "CPU work": (_CPU_TOP - 0.3, _CPU_BOTTOM - 0.3),
+    }
+    for (kind, (top, bottom)), at in zip(kinds.items(), _KEY_PX, strict=True):
+        color = theme.token("ink" if kind == "CPU work" else "base")
+        sample = alt.Chart(drawn.data([{"y": top, "y2": bottom, "middle": (_WAIT[0] + _WAIT[1]) / 2}]))
+        yield sample.mark_rect(fill=color, stroke=color, strokeWidth=1, fillOpacity=_SHADES.get(kind, 1.0)).encode(
+            x=drawn.fixed(alt.XValue, at),
+            x2=drawn.fixed(alt.X2Value, at + _SAMPLE_PX),
+            y=drawn.y("y", height),
+            y2=alt.Y2("y2"),
+        )
+        yield sample.mark_text(align="left", color=theme.token("muted"), text=kind).encode(
+            x=drawn.fixed(alt.XValue, at + _SAMPLE_PX + 5), y=drawn.y("middle", height)
+        )
+
+
 def _add(all_of: _Drawn, one: Variant, scale: float) -> None:
-    figure = f"{duration(one.seconds)}, {_overlap(one)} at once"
-    all_of.heads.append({"y": all_of.height + 0.6, "name": one.name, "figure": figure, "bold": True})
+    head = {"y": all_of.height + _HEAD_LINES[0], "name": one.name, "figure": duration(one.seconds), "bold": True}
+    all_of.heads.append(head)
+    all_of.names.append({"y": all_of.height + _HEAD_LINES[1], "name": sentence(_meanwhile(one))})
     all_of.height += _HEAD
     for lane in one.lanes:
         top = all_of.height
         all_of.names.append({"y": top + _NAME, "name": str(lane["name"])})
-        all_of.grounds.append(_box(0, one.seconds, scale, top + _CPU_BOTTOM, top + _CPU_BOTTOM + 0.02))
+        if lane.get("cpu"):
+            all_of.grounds.append(_box(0, one.seconds, scale, top + _CPU_BOTTOM, top + _CPU_BOTTOM + 0.03))
         all_of.requests += _request_boxes(lane.get("requests", ()), one.family, scale, top)
         all_of.cpu += _cpu_boxes(lane.get("cpu", ()), one.timeline["bin_s"], scale, top)
-        all_of.height += 1
+        all_of.height += 1 if lane.get("cpu") else _IDLE_LANE
     if not any(lane.get("cpu") for lane in one.lanes) and one.timeline.get("cpu_total"):
         top = all_of.height - 0.35
         all_of.names.append({"y": top + 0.5, "name": "CPU, all of it"})
@@ -211,7 +241,7 @@ def _request_boxes(
         ):
             if seconds > 0:
                 box = _box(start, start + seconds, scale, top + above, top + below)
-                yield {**box, "kind": kind, "family": family, "told": told}
+                yield {**box, "shade": _SHADES[kind], "family": family, "told": told}
                 start += seconds
 
 
