@@ -24,6 +24,11 @@ FORBIDDEN = {
     "conftest.py": {"laptime", "vcr", "tests"},
     "laptime/report/*.py": CLOCKS_FILES_SOCKETS - {"datetime"}
     | {"laptime.plugin", "laptime.history.store", "laptime.replay", "laptime.lap", "laptime.record"},
+    "laptime/report/page/**/*.py": CLOCKS_FILES_SOCKETS - {"datetime"}
+    | {"laptime.plugin", "laptime.history.store", "laptime.replay", "laptime.lap", "laptime.record", "laptime.cli"},
+    # one module draws, and what is said doesn't depend on how
+    "laptime/report/page/[!d]*.py": {"vl_convert"},
+    "laptime/report/page/charts/*.py": {"vl_convert", "laptime.report.page.html", "laptime.report.page.content"},
     "laptime/plan.py": CLOCKS_FILES_SOCKETS,
     "laptime/timeline.py": CLOCKS_FILES_SOCKETS | {"laptime.watch", "laptime.lap"},
     "laptime/watch.py": {"pytest", "laptime.replay", "laptime.lap", "laptime.plugin", "laptime.timeline"},
@@ -145,6 +150,10 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
         ("laptime.plugin", "laptime.history._model laptime.plugin.historian"),
         # the commands of scripts: what each of the others needs is not theirs
         ("laptime.cli", "laptime.gate laptime.replay yaml rich numpy sqlalchemy psutil"),
+        (
+            "laptime.cli.report",
+            "altair vl_convert laptime.report.page laptime.gate laptime.replay yaml rich sqlalchemy",
+        ),
         ("laptime.cli.history", "laptime.gate laptime.replay yaml numpy sqlalchemy psutil"),
         ("laptime.cli.gate", "laptime.replay yaml rich numpy sqlalchemy psutil"),
         # a side of a gate starts for each block, and its environment needs to have no more than is loaded there
