@@ -31,6 +31,8 @@ WALKS = ("docs/replay.md", "docs/history.md", "docs/gate.md")
 GATE = "laptime gate"
 HISTORY = ("laptime history", "laptime compare", "laptime changes")
 MAIN_JOB = "pytest --benchmark-only --tier smoke"
+RACE = "pytest --benchmark-only"
+"""The same, where the test's own options say how much is run."""
 LIMIT_S = 300
 INSTALLS = ("python3 -m venv", ".venv/bin/", "git clone")
 """Commands that make an environment: .ci/run and a person run these."""
@@ -54,14 +56,15 @@ def commands(document: str) -> list[str]:
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
 
+SHOWN = {command: document for document in reversed(DOCUMENTS) for command in reversed(commands(document))}
+"""Each command once, however often it is shown."""
 RUNNABLE = [
     (document, command)
-    for document in DOCUMENTS
-    for command in commands(document)
+    for command, document in reversed(SHOWN.items())
     if document not in WALKS  # their commands follow from each other, in a project of their own
     if not command.startswith(HISTORY)  # these need runs
     if not command.startswith(GATE)  # these need the machine to themselves
-    if command != MAIN_JOB  # the test of it has the machine to itself
+    if command not in (MAIN_JOB, RACE)  # the test of it has the machine to itself
     if not command.startswith(INSTALLS) and not command.endswith("&")
 ]
 
