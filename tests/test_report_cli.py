@@ -160,6 +160,19 @@ def test_a_file_that_is_no_file_of_results_is_refused(
     assert not Path("report").exists()
 
 
+@pytest.mark.parametrize("start", [None, float("nan")], ids=["missing", "no number"])
+def test_figures_that_are_none_are_refused(laptime: Command, start: float | None) -> None:
+    """Of a file that was changed by hand, say; the message names it, and nothing is written."""
+    made = support.watched(support.race("shop")[:2])
+    broken = {"name": "GET /", "start": start, "connect": 0.0, "wait": 0.1, "receive": 0.1, "status": 200}
+    lane = {"name": "main thread", "requests": [broken], "cpu": []}
+    made[0]["extra_info"]["timeline"] = {**support.timeline(1, 1), "lanes": [lane]}
+    Path("changed.json").write_text(json.dumps(document(made)))
+    ran = laptime("report", "changed.json")
+    assert (2, True) == (ran.code, ran.err.startswith("laptime: changed.json: not as laptime and pytest-benchmark"))
+    assert ["changed.json"] == [one.name for one in Path().iterdir()]
+
+
 def test_a_run_that_isnt_there_is_refused(laptime: Command, tmp_path: Path) -> None:
     """As `laptime compare` refuses it; and so is one in which nothing passed."""
     assert "there is no history yet" in laptime("report").err

@@ -91,11 +91,11 @@ def _report(options: argparse.Namespace) -> int:
     material = Material(runs, found, gates, _asked(options), version("laptime"), notes)
     try:
         page = content.page(material)
+        with _whole(options.output) as directory:
+            _write(page, directory, formats)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         names = ", ".join(options.runs or [_LATEST])
         raise HistoryError(f"{names}: not as laptime and pytest-benchmark write it: {error!r}") from error
-    with _whole(options.output) as directory:
-        _write(page, directory, formats)
     size = sum(file.stat().st_size for file in options.output.rglob("*") if file.is_file())
     shown = options.output / PAGE if "html" in formats else options.output / CHARTS
     print(f"{shown}: {len(page.figures)} charts, {size / 1e6:.1f} MB in all")

@@ -85,10 +85,10 @@ footer{margin-top:3rem;padding-bottom:2rem}
   .figures{grid-template-columns:repeat(auto-fit,minmax(19rem,1fr))}
   .card{border:0;background:none;padding:0}
   h2,h3,.lead,figcaption{break-after:avoid}
-  figcaption,.chart,tr,pre{break-inside:avoid}
+  p,figcaption,.chart,tr,pre{break-inside:avoid}
   figure{break-inside:avoid-page}
   figure:has(details[open]){break-inside:auto}
-  .chart svg{width:100%}
+  .chart svg{width:auto;max-width:100%;max-height:235mm}
   .scroll{overflow:visible}
   details::details-content{content-visibility:visible;block-size:auto}
 }
