@@ -329,6 +329,22 @@ def test_a_law_is_drawn_inside_of_what_was_measured() -> None:
     assert (1, 16) == (min(curve), max(curve))
 
 
+def test_a_knee_is_marked_and_named() -> None:
+    """Where more workers gain nothing; what waits has another ideal than what computes."""
+    made = []
+    for workers in (1, 2, 4, 8, 16):
+        for line, most, computing in (("waiting", 4, 0.05), ("computing", 1, 1.0)):
+            one = support.pointed("scaling", "scaling", line, workers, 2.0 / min(workers, most), items=10)
+            rounds = one["extra_info"]["rounds"]
+            rounds["cpu_s"] = [wall_s * computing for wall_s in rounds["wall_s"]]
+            made.append(one)
+    figure = page(of(*made)).figures[0]
+    assert "waiting: the knee is at 4 (4.00 ×)" in figure.title
+    assert "computing: nothing gained from more than 1" in figure.title
+    assert ["knee: 4"] == [row["text"] for row in values(figure.spec) if "text" in row]
+    assert "as many times as there are workers, for what waits; up to 2 CPUs, for what computes" in figure.subtitle
+
+
 def test_memory_that_grows_is_drawn(everything: content.Page) -> None:
     """Of a study along which it does; the others' is in their tables."""
     figures = {figure.name: figure for figure in everything.figures if figure.name.endswith("-memory")}

@@ -22,7 +22,8 @@ from laptime.stats.sweep import best
 
 _HEIGHT = 320
 _MB = 1e6
-_STEPS = 24
+_TWICE: Sequence[Mapping[str, Any]] = (drawn.HALO, {})
+_STEPS = 48
 """Of a curve."""
 _LAWS = ("Amdahl's law", "the Universal Scalability Law")
 _LOG_FROM = 20.0
@@ -225,26 +226,34 @@ def _scaling(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
     x = _x_axis(study, lines)
     most = max(float(point.x) for line in lines for point in line.points)
     least = min(float(line.points[0].x) for line in lines)
-    limit = most if any(_waits(line) for line in lines) else min(cpus, most)
     top = max(_speedup(line, point) for line in lines for point in line.points) * 1.15
+    kinds = {_waits(line) for line in lines}
+    limits = [most] * (True in kinds) + [min(cpus, most)] * (False in kinds)
     y = alt.Y(
         "y",
         type="quantitative",
         axis=alt.Axis(title="times as fast as one", domain=False, tickCount=6, titleAnchor="end"),
         scale=alt.Scale(domain=[0, significant(top)], nice=False),
     )
-    corners = [(least, least), (min(limit, top), min(limit, top)), *([(most, limit)] if limit < min(most, top) else [])]
-    ideal = alt.Chart(drawn.data(_dense(corners))).mark_line(
-        strokeDash=[1, 4], strokeCap="round", color=theme.token("muted"), strokeWidth=2, clip=True
-    )
+    corners = [
+        [(least, least), (min(limit, top), min(limit, top)), *([(most, limit)] if limit < min(most, top) else [])]
+        for limit in limits
+    ]
+    ideals = [
+        alt.Chart(drawn.data(_dense(some)))
+        .mark_line(strokeDash=[1, 4], strokeCap="round", color=theme.token("muted"), strokeWidth=2, clip=True)
+        .encode(x=x, y=y)
+        for some in corners
+    ]
     knees = [(line, at) for line in lines if (found := knee(line.measured())) and (at := line.at(found.workers))]
     layers = [
-        ideal.encode(x=x, y=y),
+        *ideals,
         *_curves(lines, x, y),
         *_lines(lines, _speedup, _told_speedup, x, y, _interval_of(_speedup), joined=_without_law(lines)),
         *_knees(knees, x, y),
     ]
-    bound = "as many as there are workers" if limit == most else f"{limit:g} CPUs"
+    bounds = ["as many times as there are workers, for what waits"] * (True in kinds)
+    bounds += [f"up to {cpus:g} CPUs, for what computes"] * (False in kinds)
     fitted = [line.name for line in lines if not isinstance(law(line), NoFit)]
     first = _figure(
         study,
@@ -252,7 +261,7 @@ def _scaling(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
         _titled(study, [_knee_said(line, at) for line, at in knees]),
         f"Points: throughput over one worker's, medians of {_rounds(study)}, with their 95 % intervals. "
         + (f"Curve: the law that fits {listed(fitted)}; straight pieces: no law was fitted. " if fitted else "")
-        + f"Ring: the knee, fewest workers within 5 % of the best. Dotted: ideal, up to {bound}.",
+        + f"Ring: the knee, fewest workers within 5 % of the best. Dotted: ideal, {'; '.join(bounds)}.",
         said,
         spec(layers, height=_HEIGHT),
     )
@@ -290,16 +299,19 @@ def _knee_said(line: Line, at: Point) -> str:
 
 
 def _knees(knees: Sequence[tuple[Line, Point]], x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """A ring around each knee, and its name; the end of a line is none."""
+    """A ring around each knee, and its name; the ends of a line are none."""
     rings = [
         {"x": at.x, "y": significant(_speedup(line, at)), "text": f"knee: {number(at.x)}"}
         for line, at in knees
-        if at is not line.points[-1]
+        if at is not line.points[0] and at is not line.points[-1]
     ]
     base = alt.Chart(drawn.data(rings)).encode(x=x, y=y)
     return [
         base.mark_point(shape="circle", size=240, filled=False, strokeWidth=1.5, color=theme.token("ink")),
-        base.mark_text(dy=18, align="center").encode(text=alt.Text("text", type="nominal")),
+        *(
+            base.mark_text(dy=18, align="center", **halo).encode(text=alt.Text("text", type="nominal"))
+            for halo in _TWICE
+        ),
     ]
 
 
@@ -385,7 +397,10 @@ def _sweep(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
     layers = [
         *_lines(lines, lambda line, point: point.per_item_s * scale, _told, x, y, _scaled_interval(scale)),
         bests.mark_point(shape="circle", size=240, filled=False, strokeWidth=1.5, color=theme.token("ink")),
-        named_bests.mark_text(dy=18, align="center").encode(text=alt.Text("text", type="nominal")),
+        *(
+            named_bests.mark_text(dy=18, align="center", **halo).encode(text=alt.Text("text", type="nominal"))
+            for halo in _TWICE
+        ),
     ]
     said_of = [
         f"{line.name}: best at {number(one.x)}"
