@@ -256,7 +256,8 @@ class _Round:
 
     def judge(self) -> None:
         after = self._meter.after()
-        self.cpu_s.append(after.cpu_s - self._before.cpu_s)
+        # a worker that ended had its CPU time to the nanosecond, and has it in ticks now: less than nothing is nothing
+        self.cpu_s.append(max(0.0, after.cpu_s - self._before.cpu_s))
         self.switches.append(after.switches - self._before.switches)
         stage = self._lap.stage
         if stage is not None:

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, count, repeat
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from laptime import machine
 from laptime.lap import Instruments, Lap, Rounds, WrongRequests, check_requests, run
-from laptime.measure import Meter
+from laptime.measure import Meter, Reading
 from laptime.replay import ReplayDied, Served
 
 PEAR, PLUM, FIG = "GET /pear", "GET /plum", "GET /fig"
@@ -323,6 +324,14 @@ def test_what_was_measured_is_stored_beside_the_timings(bench, instruments, log)
     assert expected == {name: info[name] for name in expected}
     assert bench.stats.stats.data == info["rounds"]["wall_s"]
     assert [3] * 5 == list(map(len, info["rounds"].values()))
+
+
+def test_no_round_has_less_than_no_cpu_time(bench, log):
+    """A worker's CPU time is told in nanoseconds while it lives, and in ticks once it has ended."""
+    falling = count(10.0, -0.004)
+    meter = SimpleNamespace(before=lambda: Reading(next(falling), 0), after=lambda: Reading(next(falling), 0))
+    run(bench, Lap(answers(1), is_one), THREE, Instruments(meter, MadeUpMemory(log), tuple))
+    assert [0.0] * 3 == bench.extra_info["rounds"]["cpu_s"]
 
 
 def test_without_a_replay_nothing_is_stored_of_one(bench, instruments):
