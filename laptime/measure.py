@@ -48,15 +48,16 @@ class Meter:
 
     def before(self) -> Reading:
         """The totals, this process read last: as little as possible lies between this and the work."""
-        children = self._children()
+        children = self.children()
         return _add(_own(), children)
 
     def after(self) -> Reading:
         """The totals, this process read first."""
         own = _own()
-        return _add(own, self._children())
+        return _add(own, self.children())
 
-    def _children(self) -> Reading:
+    def children(self) -> Reading:
+        """The totals of the descendants alone."""
         helpers = set(self._helpers())
         total = Reading(0.0, 0)
         for pid in self._descendants():

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from laptime import lap as laps
 from laptime import machine
 from laptime.lap import Instruments, Lap, Rounds, WrongRequests, check_requests, run
 from laptime.measure import Meter, Reading
@@ -292,6 +293,29 @@ def test_what_is_warm_is_opened_once(bench, instruments, log):
     """Before the first round, and closed after the last."""
     run(bench, Lap(noted(log), is_one, "warm"), Rounds(2, 2, 0.0), instruments)
     assert ["open", "work", "work", "work", "close"] == [event for event in log if event != "sampled"]
+
+
+def test_timing_begins_when_what_is_warm_has_settled(bench, log):
+    """The last workers of a pool may still be importing what they need when the first ones have done all there was."""
+    computed = chain([0.0, 0.02, 0.03], repeat(0.031))
+    meter = SimpleNamespace(
+        before=log.says("before", Reading(0.0, 0)),
+        after=lambda: Reading(0.0, 0),
+        children=lambda: Reading(log.says("settling", next(computed))(), 0),
+    )
+    run(bench, Lap(answers(1), is_one, "warm"), Rounds(1, 1, 0.0), Instruments(meter, MadeUpMemory(log), tuple))
+    events = [event for event in log if event != "sampled"]
+    assert ["before", *["settling"] * 4, "before"] == events
+
+
+def test_what_never_settles_is_timed_all_the_same(bench, log, monkeypatch):
+    """A process that computes beside the work, on purpose."""
+    monkeypatch.setattr(laps, "SETTLE_LIMIT_S", 0.05)
+    rising = count(0.0, 0.02)
+    idle = Reading(0.0, 0)
+    meter = SimpleNamespace(before=lambda: idle, after=lambda: idle, children=lambda: Reading(next(rising), 0))
+    run(bench, Lap(answers(1), is_one, "warm"), Rounds(1, 1, 0.0), Instruments(meter, MadeUpMemory(log), tuple))
+    assert 1 == len(bench.extra_info["rounds"]["wall_s"])
 
 
 def test_a_round_plays_the_recorded_passes_in_turn(bench, instruments, log):

@@ -393,6 +393,8 @@ def test_a_duration_has_three_digits_and_a_unit(seconds, text):
 @pytest.mark.parametrize(
     ("ratio", "text"),
     [
+        (0.00123, "0.0012 ×"),
+        (0.0501, "0.05 ×"),
         (0.5, "0.50 ×"),
         (1.0, "1.00 ×"),
         (7.812, "7.81 ×"),
@@ -403,7 +405,7 @@ def test_a_duration_has_three_digits_and_a_unit(seconds, text):
     ],
 )
 def test_a_ratio_has_three_digits(ratio, text):
-    """Or two behind the point, below one."""
+    """Or two behind the point, below one; or two at all, below a tenth."""
     assert text == times(ratio)
 
 

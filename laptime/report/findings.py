@@ -13,7 +13,7 @@ from laptime.stats.break_even import Crossing, crossing
 from laptime.stats.scaling import Amdahl, NoFit, Usl, amdahl, knee, usl
 from laptime.stats.sweep import best
 
-MEMORY_GROWS = 1.5
+MEMORY_GROWS = 1.1
 """Peak memory that differs by less along a line is not worth a sentence."""
 _MB = 1e6
 
@@ -32,7 +32,9 @@ def law(line: Line) -> Amdahl | Usl | NoFit:
 
 def number(x: float | str) -> str:
     """``1,024``, ``0.05``, or the name."""
-    return x if isinstance(x, str) else f"{x:,.6g}"
+    if isinstance(x, str):
+        return x
+    return f"{x:,.0f}" if x == int(x) else f"{x:,.6g}"
 
 
 def _scaling(study: Study) -> Iterator[str]:
@@ -98,8 +100,8 @@ def _break_even(study: Study) -> Iterator[str]:
         found = crossing(plain.measured(), line.measured())
         if isinstance(found, Crossing):
             low = "less" if found.low is None else f"{found.low:.3g}"
-            high = "more than was measured" if found.high is None else f"{found.high:.3g}"
-            yield f"{line.name}: pays from {found.x:.3g} {study.x_name} on ({low} to {high}), against {plain.name}."
+            span = f"{low} to {found.high:.3g}"
+            yield f"{line.name}: pays from {found.x:.3g} {study.x_name} on ({span}), against {plain.name}."
         else:
             yield f"{line.name}, against {plain.name}: {found.reason}."
 

@@ -282,6 +282,8 @@ def duration(seconds: float) -> str:
 
 
 def times(ratio: float) -> str:
-    """``7.8 ×``."""
+    """``7.80 ×``; below a tenth two digits: ``0.0012 ×``."""
+    if 0 < ratio < 0.1:
+        return f"{float(f'{ratio:.2g}'):.10f}".rstrip("0") + " ×"
     ratio = float(f"{ratio:.3g}")
     return f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.1f} ×" if ratio < 100 else f"{ratio:.0f} ×"
