@@ -102,10 +102,10 @@ def test_scaling(line, workers, lap, tier, site_for, laptime_options):
         rounds=ROUNDS[tier],
         group="scaling",
         study=point(
+            f"scaling-{workload.name}",
             "scaling",
-            "scaling",
-            "How many workers?",
-            line=f"{workload.name} {line.variant}, {line.items:,} {item}s",
+            f"How many workers for {workload.name}?",
+            line=f"{line.variant}, {line.items:,} {item}s",
             x=workers,
             x_name="workers",
             items=line.items,

@@ -29,7 +29,7 @@ DOCUMENTS = [
 ]
 WALKS = ("docs/replay.md", "docs/history.md", "docs/gate.md")
 GATE = "laptime gate"
-HISTORY = ("laptime history", "laptime compare", "laptime changes")
+HISTORY = ("laptime history", "laptime compare", "laptime changes", "laptime report")
 MAIN_JOB = "pytest --benchmark-only --tier smoke"
 RACE = "pytest --benchmark-only"
 """The same, where the test's own options say how much is run."""
@@ -127,10 +127,23 @@ def test_a_command_in_the_documents_works(document: str, command: str, copy: Pat
 def test_the_commands_on_stored_runs_work(copy: Path) -> None:
     """Each exits 0 once there are two runs."""
     found = [command for command in commands("README.md") if command.startswith(HISTORY)]
-    assert 3 == len(found)
+    assert 4 == len(found)
     for command in ["pytest --benchmark-only -k noop"] * 2 + found:
         done = run(command, copy, STORED)
         assert 0 == done.returncode, done.stdout + done.stderr
+
+
+def test_what_the_documents_say_of_the_stored_runs_is_what_these_say() -> None:
+    """The README's table, the figures beside each question; and every picture is there."""
+    command = (sys.executable, "docs/results/remake.py", "--check")
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert (0, "") == (done.returncode, done.stdout), done.stdout + done.stderr
+    shown = {
+        (ROOT / document).parent / path
+        for document in DOCUMENTS
+        for path in re.findall(r"\((\S*pictures/\S+)\)", (ROOT / document).read_text(encoding="utf-8"))
+    }
+    assert {path.resolve() for path in shown} == set((ROOT / "docs" / "pictures").iterdir())
 
 
 def test_there_are_commands_to_run() -> None:

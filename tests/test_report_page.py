@@ -262,6 +262,16 @@ def test_other_inputs_are_not_mixed_into_a_race() -> None:
     assert [new] == place.groups[0].runs
 
 
+def test_a_study_may_give_its_lines_different_things() -> None:
+    """Of one run all points are drawn; of an older one those that are given what one of these is."""
+    lines = {"waiting": "fixed:20ms", "computing": None}
+    points = [support.pointed("odd", "scaling", line, 1, 0.5) for line in lines]
+    for point, latency in zip(points, lines.values(), strict=True):
+        point["extra_info"]["latency"] = latency
+    (place,) = places([of(*points)])
+    assert 2 == len(place.groups[0].benchmarks)
+
+
 def test_other_fingerprints_are_kept_apart() -> None:
     """Each has sections of its own, and the page says what differs."""
     other = Fingerprint(MACHINE, {**PYTHON, "free-threaded": True, "GIL": "off"}, FINGERPRINT.libraries)

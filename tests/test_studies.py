@@ -140,6 +140,16 @@ def test_a_line_that_gains_nothing_says_so() -> None:
     assert said.startswith("gil: more sizes than 1 gain nothing.")
 
 
+def test_a_gain_within_the_noise_is_not_told_for_one() -> None:
+    """The medians differ by a tenth, and the rounds by more."""
+    several = [benchmark("gil", x, seconds, kind="scaling") for x, seconds in ((1, 1.1), (2, 1.0), (4, 1.1))]
+    for one in several:
+        walls = one["extra_info"]["rounds"]["wall_s"]
+        one["extra_info"]["rounds"]["wall_s"] = [wall * (0.8, 1.0, 1.2, 1.0)[at % 4] for at, wall in enumerate(walls)]
+    (said,) = findings(*studies(several))
+    assert said.startswith("gil: that more sizes than 1 gain anything is not shown.")
+
+
 def test_a_sweep_names_the_best_and_what_is_as_good() -> None:
     """To within 5 %."""
     (said,) = findings(made("sweep", fork={1: 3.0, 16: 1.0, 64: 1.01, 1024: 2.0}))
@@ -171,13 +181,13 @@ def test_of_work_that_waits_a_comparison_tells_the_cpu_time_too() -> None:
     )
     for each, cpu_s in ((one, 0.2), (other, 0.1)):
         each["extra_info"]["rounds"]["cpu_s"] = [cpu_s] * len(SPREAD)
-    assert "CPU per thing: one 20.0 ms, other 10.0 ms." == findings(*studies([one, other]))[1]
+    assert "CPU per thing: one 20.0 ms; other 10.0 ms." == findings(*studies([one, other]))[1]
 
 
 def test_phases_are_added_up() -> None:
-    """And the longest is named."""
+    """And each is told."""
     (said,) = findings(made("phases", spawn={"start": 0.3, "close": 0.1}))
-    assert "spawn: 400 ms in all, 75% of it start." == said
+    assert "spawn: start 300 ms, close 100 ms; 400 ms in all." == said
 
 
 def test_a_comparison_is_with_the_first_line_at_each_place() -> None:
@@ -188,8 +198,8 @@ def test_a_comparison_is_with_the_first_line_at_each_place() -> None:
         "a process": {"loop": 0.1},
     }
     assert [
-        "threads, against nothing (100 ms per thing): a busy thread 0.25 ×.",
-        "loop, against nothing (200 ms per thing): a process 2.00 ×.",
+        "threads: nothing 100 ms per thing; a busy thread 400 ms, 0.25 ×.",
+        "loop: nothing 200 ms per thing; a process 100 ms, 2.00 ×.",
     ] == findings(made("compare", **lines))
 
 

@@ -4,8 +4,8 @@
     python docs/results/remake.py --check      exit code 1 where the texts aren't what the runs say
     python docs/results/remake.py --store FILE…  first take these results of `--benchmark-json` for the stored runs
 
-A stored run is pytest-benchmark's JSON without what it holds twice and without the host's name. Where two runs hold a
-study, the later file's is shown.
+A stored run is pytest-benchmark's JSON without what it holds twice and without the host's name. Where several hold the
+same benchmark, its figures in a document are those of the last file.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from laptime.report.findings import findings
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-SHOWN = ("overview", "timeline-quotes", "scaling")
-"""The charts that documents show, by the beginning of their names."""
+RACE, STUDIES, NEWER = "race-cpython-3.11.json", "studies-cpython-3.11.json", "studies-cpython-3.14.json"
+DRAWN = {(RACE, STUDIES): "", (NEWER,): "cpython-3.14-"}
+"""Runs that are drawn together, and how the names of their pictures begin."""
 _FIGURES = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- figures end -->)", re.S)
 _RESULTS = re.compile(r"(<!-- results -->\n).*?(<!-- results end -->)", re.S)
 
@@ -52,11 +53,13 @@ def take(source: Path) -> None:
 
 def texts() -> dict[Path, str]:
     """Each document as the stored runs have it."""
-    benchmarks: list[dict[str, Any]] = []
-    for path in stored():
-        benchmarks += json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
-    overview = tables.overview(race.races(one for one in benchmarks if "study" not in one["extra_info"]))
-    said = {found.name: findings(found) for found in study.studies(_newest(benchmarks))}
+    overview = tables.overview(race.races(_benchmarks(HERE / RACE)))
+    points = {one["fullname"]: one for path in stored() for one in _benchmarks(path)}
+    said: dict[str, list[str]] = {}
+    for found in study.studies(points.values()):
+        # `scaling-primes` is a part of `scaling`
+        name, _, part = found.name.partition("-")
+        said.setdefault(name, []).extend(f"{part} {one}".lstrip() for one in findings(found))
     readme, questions = ROOT / "README.md", ROOT / "docs" / "questions.md"
 
     def figures(match: re.Match[str]) -> str:
@@ -69,22 +72,25 @@ def texts() -> dict[Path, str]:
     }
 
 
-def _newest(benchmarks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of several figures of one benchmark, the last."""
-    return list({one["fullname"]: one for one in benchmarks}.values())
+def _benchmarks(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+    return found
 
 
 def pictures() -> None:
     """Draw the charts that documents show."""
+    shown = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", ROOT / "docs" / "questions.md"))
+    PICTURES.mkdir(exist_ok=True)
+    for old in PICTURES.glob("*.svg"):
+        old.unlink()
     with tempfile.TemporaryDirectory() as made:
-        command = (sys.executable, "-m", "laptime.cli", "report", *map(str, stored()), "-o", f"{made}/report")
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        PICTURES.mkdir(exist_ok=True)
-        for old in PICTURES.glob("*.svg"):
-            old.unlink()
-        for chart in sorted((Path(made) / "report" / "charts").glob("*.svg")):
-            if chart.name.startswith(SHOWN):
-                shutil.copy(chart, PICTURES / chart.name)
+        for number, (runs, prefix) in enumerate(DRAWN.items()):
+            target = Path(made) / str(number)
+            command = (sys.executable, "-m", "laptime.cli", "report", *(str(HERE / run) for run in runs))
+            subprocess.run((*command, "--format", "svg", "-o", str(target)), check=True, stdout=sys.stderr)
+            for chart in sorted((target / "charts").glob("*.svg")):
+                if f"pictures/{prefix}{chart.name})" in shown:
+                    shutil.copy(chart, PICTURES / f"{prefix}{chart.name}")
 
 
 def main() -> int:

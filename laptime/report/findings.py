@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from laptime.report.race import MOSTLY_COMPUTING, duration, times
-from laptime.report.study import Line, Study
+from laptime.report.study import Line, Point, Study
 from laptime.stats.break_even import Crossing, crossing
 from laptime.stats.scaling import Amdahl, NoFit, Usl, amdahl, knee, usl
 from laptime.stats.sweep import best
@@ -48,6 +48,8 @@ def _scaling(study: Study) -> Iterator[str]:
         gain = f"{times(first.per_item_s / at.per_item_s)} what {number(first.x)} does"
         if found.workers == first.x:
             said = f"{line.name}: more {study.x_name} than {number(first.x)} gain nothing"
+        elif found.low == first.x:
+            said = f"{line.name}: that more {study.x_name} than {number(first.x)} gain anything is not shown"
         elif found.at_edge:
             said = f"{line.name}: gains up to {found.workers} {study.x_name}, the most that were measured: {gain}"
         else:
@@ -107,11 +109,9 @@ def _break_even(study: Study) -> Iterator[str]:
 
 
 def _phases(study: Study) -> Iterator[str]:
-    sums = {line.name: sum(point.median_s for point in line.points) for line in study.lines}
     for line in study.lines:
-        most = max(line.points, key=lambda point: point.median_s)
-        share = most.median_s / sums[line.name]
-        yield f"{line.name}: {duration(sums[line.name])} in all, {share:.0%} of it {number(most.x)}."
+        parts = ", ".join(f"{number(point.x)} {duration(point.median_s)}" for point in line.points)
+        yield f"{line.name}: {parts}; {duration(sum(point.median_s for point in line.points))} in all."
 
 
 def _compare(study: Study) -> Iterator[str]:
@@ -120,13 +120,16 @@ def _compare(study: Study) -> Iterator[str]:
         first = base.at(x)
         found = [(line.name, one) for line in others if (one := line.at(x))]
         if first and found:
-            against = ", ".join(f"{name} {times(first.per_item_s / one.per_item_s)}" for name, one in found)
-            yield f"{number(x)}, against {base.name} ({duration(first.per_item_s)} per {study.item}): {against}."
+            against = "; ".join(f"{name} {duration(one.per_item_s)}, {_times(first, one)}" for name, one in found)
+            yield f"{number(x)}: {base.name} {duration(first.per_item_s)} per {study.item}; {against}."
             if first.cpu_s < MOSTLY_COMPUTING * first.median_s:
-                spent = ", ".join(
-                    f"{name} {duration(one.cpu_s / one.items)}" for name, one in [(base.name, first), *found]
-                )
+                every = [(base.name, first), *found]
+                spent = "; ".join(f"{name} {duration(one.cpu_s / one.items)}" for name, one in every)
                 yield f"CPU per {study.item}: {spent}."
+
+
+def _times(base: Point, other: Point) -> str:
+    return times(base.per_item_s / other.per_item_s)
 
 
 def _span(low: int, high: int) -> str:

@@ -90,13 +90,17 @@ def places(runs: Sequence[Run]) -> list[Place]:
 
 
 def _groups(runs: Sequence[Run]) -> list[Group]:
+    """The newest run that has a group says what it is given; of older ones, what is given the same is added."""
     found: dict[tuple[str, str], dict[str, tuple[Benchmark, Run]]] = {}
-    given: dict[tuple[str, str], list[Any]] = {}
+    given: dict[tuple[str, str], tuple[Run, list[list[Any]]]] = {}
     for run in runs:
         for benchmark in benchmarks(run):
             key = _key(benchmark)
             inputs = [benchmark["extra_info"].get(one) for one in _GIVEN]
-            if given.setdefault(key, inputs) == inputs:
+            newest, known = given.setdefault(key, (run, []))
+            if newest is run:
+                known.append(inputs)  # a study may give its lines different things
+            if inputs in known:
                 found.setdefault(key, {}).setdefault(benchmark["fullname"], (benchmark, run))
     return [Group(kind, name, list(members.values())) for (kind, name), members in found.items()]
 
