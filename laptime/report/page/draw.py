@@ -16,7 +16,7 @@ WIDTH = 760
 PNG_SCALE = 2.0
 VEGA_LITE = "6.4"
 """The version that Altair 6 writes for."""
-_TITLE_SIGNS, _SUBTITLE_SIGNS = 88, 112
+_TITLE_SIGNS, _SUBTITLE_SIGNS = 80, 108
 _PADDING = 16
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 8
