@@ -6,7 +6,9 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import metadata
+from inspect import getmodulename
 from pathlib import Path
 
 
@@ -17,13 +19,10 @@ def installed(project: Path) -> dict[str, str]:
     """
     own = _project_name(project)
     found: dict[str, str | None] = {}
-    for distribution in metadata.distributions():
-        told = distribution.metadata
-        # an installation that was broken off leaves a folder that tells neither, or nothing at all
-        if told and "Name" in told and "Version" in told:
-            # of two, the first on the path is imported
-            version = None if _from_directory(distribution) else told["Version"]
-            found.setdefault(_normalised(told["Name"]), version)
+    for distribution, told in _whole():
+        # of two, the first on the path is imported
+        version = None if _from_directory(distribution) else told["Version"]
+        found.setdefault(_normalised(told["Name"]), version)
     return {name: version for name, version in found.items() if version is not None and name != own}
 
 
@@ -36,7 +35,7 @@ def loaded(
 
     owners  top-level module -> its distributions; None: those of this process
     """
-    owners = metadata.packages_distributions() if owners is None else owners
+    owners = _owners() if owners is None else owners
     tops = {module.partition(".")[0] for module in (list(sys.modules) if modules is None else modules)}
     return sorted(
         {name for top in tops for owner in owners.get(top, ()) if owner if (name := _normalised(owner)) in names}
@@ -68,3 +67,29 @@ def _origins(distribution: metadata.Distribution) -> Iterator[dict[str, object]]
         return
     if isinstance(note, dict):
         yield note
+
+
+def _whole() -> Iterator[tuple[metadata.Distribution, metadata.PackageMetadata]]:
+    """What is installed whole: an installation that was broken off leaves a folder without a name or a version.
+
+    The backport `importlib_metadata`, where something has imported it, answers in the place of the standard library,
+    and raises where that gives nothing.
+    """
+    for distribution in metadata.distributions():
+        with suppress(FileNotFoundError):
+            told = distribution.metadata
+            if told and "Name" in told and "Version" in told:
+                yield distribution, told
+
+
+def _owners() -> dict[str, list[str]]:
+    """As `metadata.packages_distributions`, which fails at what is broken off where the backport answers."""
+    found: dict[str, list[str]] = {}
+    for distribution, told in _whole():
+        tops = set((distribution.read_text("top_level.txt") or "").split())
+        if not tops:
+            files = distribution.files or ()
+            tops = {file.parts[0] if len(file.parts) > 1 else getmodulename(file) or "" for file in files}
+        for top in tops:
+            found.setdefault(top, []).append(told["Name"])
+    return found

@@ -70,13 +70,13 @@ class Cluster:
 
 
 @contextmanager
-def started(directory: Path) -> Iterator[Cluster]:
-    """A scheduler in a process of its own, without workers."""
+def started(directory: Path, path: Path = ROOT) -> Iterator[Cluster]:
+    """A scheduler in a process of its own, which finds modules under `path`, without workers."""
     told = directory / "scheduler.json"
     command = (sys.executable, "-P", "-m", "distributed.cli.dask_scheduler", "--port", "0", *QUIET)
     with subprocess.Popen(
         (*command, "--scheduler-file", str(told)),
-        env=os.environ | {"TMPDIR": str(directory)},
+        env=os.environ | {"TMPDIR": str(directory), "PYTHONPATH": str(path)},
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
@@ -255,7 +255,7 @@ def test_a_scheduler_that_is_not_there_is_told_at_once() -> None:
         ended = pytest_in(ROOT, "--tier=smoke", "-k", "noop", f"--dask=tcp://127.0.0.1:{port}")
     assert USAGE == ended.code
     assert f"--dask: no dask scheduler answers at tcp://127.0.0.1:{port}: " in ended.text
-    assert f"`dask scheduler --host 127.0.0.1 --port {port}`" in ended.text
+    assert f"`PYTHONPATH=. dask scheduler --host 127.0.0.1 --port {port}`" in ended.text
     assert "nothing was timed" not in ended.text
 
 
@@ -290,8 +290,14 @@ def test_a_cluster_without_workers_or_without_the_suite_is_refused(tmp_path: Pat
         (tmp_path / "workloads.py").touch()  # found first: an editable installation would find the suite
         bare.start(tmp_path)
         bare.ready()
-        with pytest.raises(cluster.ClusterError, match=r"No module named 'workloads.* PYTHONPATH"):
+        with pytest.raises(cluster.ClusterError, match=r"^the worker at .*No module named 'workloads.* PYTHONPATH"):
             cluster.check(bare.scheduler, here=True)
+    (tmp_path / "blind").mkdir()
+    with started(tmp_path / "blind", tmp_path) as blind:
+        blind.start()
+        blind.ready()
+        with pytest.raises(cluster.ClusterError, match=r"^the scheduler at .*No module named 'workloads.* PYTHONPATH"):
+            cluster.check(blind.scheduler, here=True)
 
 
 def test_a_worker_on_another_machine_cannot_reach_the_replay(monkeypatch: pytest.MonkeyPatch, two: Cluster) -> None:

@@ -16,7 +16,7 @@ from laptime.replay import Latency, LatencyError
 def test_nothing_said_is_a_replay_at_the_suites_pace():
     """No latency is set, nothing varies, no origin has a stand-in, no log is written; secrets are the usual ones."""
     assert Options() == parse("replay", None, [])
-    assert Options("replay", None, None, {}, None, Secrets()) == Options()
+    assert Options("replay", None, None, {}, None, False, Secrets()) == Options()
 
 
 @pytest.mark.parametrize(

@@ -76,27 +76,31 @@ def check(scheduler: str, *, here: bool) -> None:
     if here and not _is_loopback(str(place.hostname)):
         raise ClusterError(
             f"the scheduler at {scheduler} is not on loopback, and a replay lets nothing go past that: start one here "
-            f"with `dask scheduler --host {LOOPBACK}`, or ask the live sites with --http=live"
+            f"with `PYTHONPATH=. dask scheduler --host {LOOPBACK}`, or ask the live sites with --http=live"
         )
     try:
         socket.create_connection((str(place.hostname), int(place.port or 0)), CONNECT_LIMIT_S).close()
         asyncio.run(_identity(scheduler))
         with _client(scheduler) as client:
             threads, failed = _threads(client), client.run(_importing())
+            # it reads what is to be done before the workers do
+            unread = client.run_on_scheduler(_importing())
     except OSError as error:
         raise ClusterError(
-            f"no dask scheduler answers at {scheduler}: {error}. Start one (`dask scheduler --host {place.hostname} "
-            f"--port {place.port}`) and workers (`PYTHONPATH=. dask worker {scheduler} --nthreads 1`), or leave --dask "
-            "out for a cluster of the suite's own."
+            f"no dask scheduler answers at {scheduler}: {error}. Start one (`PYTHONPATH=. dask scheduler --host "
+            f"{place.hostname} --port {place.port}`) and workers (`PYTHONPATH=. dask worker {scheduler} --nthreads 1`), "
+            "or leave --dask out for a cluster of the suite's own."
         ) from error
     if not threads:
         raise ClusterError(
             f"the cluster at {scheduler} has no workers. Start one: `PYTHONPATH=. dask worker {scheduler} --nthreads 1`"
         )
-    for worker, failure in failed.items():
+    places = {f"the scheduler at {scheduler}": unread}
+    places |= {f"the worker at {worker}": failure for worker, failure in failed.items()}
+    for name, failure in places.items():
         if failure is not None:
             raise ClusterError(
-                f"the worker at {worker} can't import the suite's work ({failure}): start it in an environment "
+                f"{name} can't import the suite's work ({failure}): start it in an environment "
                 "that has the suite's requirements, with PYTHONPATH set to the suite's directory"
             )
     far = [worker for worker in threads if not _is_here(str(urlsplit(worker).hostname))]

@@ -17,6 +17,7 @@ from benchmarks.budgets import (
     history,
     primes,
     replay,
+    report,
     schedule,
 )
 from benchmarks.budgets.figures import show
@@ -29,6 +30,7 @@ SCRIPTS = {
     "tls": ("Live against replay, over TLS", fidelity.over_tls),
     "costs": ("What the harness costs a client", costs.figures),
     "history": ("The history at 10,000 runs", history.figures),
+    "report": ("The report of 500 runs", report.figures),
     "gate": ("The gate: executed blocks, and runs drawn from them", gate.blocks),
     "gate-runs": ("The gate: whole runs", gate.runs),
     "gate-projects": ("The gate: projects built like known ones", gate_projects.figures),

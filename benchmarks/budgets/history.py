@@ -40,7 +40,7 @@ def figures() -> Iterator[Figure]:
     """SQLite, PostgreSQL where a server is given or can be started, and files."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        commits = _repository(place / "repository")
+        commits = repository(place / "repository")
         sqlite = yield from _store("SQLite", str(place / "history.db"), place, commits)
         size = (place / "history.db").stat().st_size
         yield Figure(
@@ -62,7 +62,7 @@ def _store(kind: str, url: str, place: Path, commits: list[str]) -> Iterator[Fig
     appends: dict[int, list[float]] = {}
     compared_ms: dict[int, float] = {}
     for number in progress(range(RUNS), f"filling {kind}"):
-        run = _run(number, commits[number], draw)
+        run = made_up(number, commits[number], draw)
         started = time.perf_counter()
         store.append(run)
         took_ms = (time.perf_counter() - started) * 1e3
@@ -121,7 +121,8 @@ def _series(store: Store, name: str, commits: list[str]) -> list[trend.Series]:
     return trend.all_series(name, points, metric="wall", groups=groups, order=order)
 
 
-def _run(number: int, commit: str, draw: random.Random) -> Run:
+def made_up(number: int, commit: str, draw: random.Random) -> Run:
+    """The run of a commit."""
     return from_json(_document(number, commit, draw))
 
 
@@ -160,7 +161,7 @@ def _benchmark(number: int, draw: random.Random) -> dict[str, Any]:
     }
 
 
-def _repository(directory: Path) -> list[str]:
+def repository(directory: Path) -> list[str]:
     """A real repository with a commit for each run; their hashes, the oldest first."""
     directory.mkdir()
     subprocess.run(("git", "init", "--quiet", "--initial-branch=main"), cwd=directory, check=True)
