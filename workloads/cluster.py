@@ -88,8 +88,8 @@ def check(scheduler: str, *, here: bool) -> None:
     except OSError as error:
         raise ClusterError(
             f"no dask scheduler answers at {scheduler}: {error}. Start one (`PYTHONPATH=. dask scheduler --host "
-            f"{place.hostname} --port {place.port}`) and workers (`PYTHONPATH=. dask worker {scheduler} --nthreads 1`), "
-            "or leave --dask out for a cluster of the suite's own."
+            f"{place.hostname} --port {place.port}`) and workers (`PYTHONPATH=. dask worker {scheduler} --nthreads 1`) "
+            "too, or leave --dask out for a cluster of the suite's own."
         ) from error
     if not threads:
         raise ClusterError(
