@@ -33,7 +33,8 @@ MOST_GATES = 20
 _GENERATOR = b'<meta name="generator" content="laptime'
 _HEAD_BYTES = 4096
 _LATEST = "latest"
-_NEEDED = ("altair", "vl_convert")
+_NEEDED = {"altair": "altair", "vl_convert": "vl-convert-python"}
+"""Modules, and what installs each: the extra `report`."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,7 +45,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Write one HTML page that asks nothing of the network, and its charts as SVG and PNG: each "
         "workload's race with every round, speed-up and efficiency, timelines, scaling, pool costs, trends with their "
         "changes, gates, and what it was measured on. Of several runs, the newest that has a benchmark is shown.",
-        epilog="example: laptime report latest -o report. Needs `pip install 'laptime[report]'`.",
+        epilog="example: laptime report latest -o report. Needs laptime's extra `report`: "
+        f"`pip install {' '.join(_NEEDED.values())}`.",
     )
     parser.add_argument(
         "runs",
@@ -69,7 +71,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise HistoryError(f"{' and '.join(missing)}: not installed; `pip install 'laptime[report]'` brings it")
+        installed = " ".join(_NEEDED[name] for name in missing)
+        raise HistoryError(
+            f"{' and '.join(missing)}: not installed; `pip install {installed}` (laptime's extra `report`)"
+        )
     _check_target(options.output)
     formats = options.format or FORMATS
     from laptime.report.page import content
