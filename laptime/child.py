@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +65,21 @@ class Helper:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def obey(sample: Callable[[frozenset[int]], str]) -> None:
+    """Serve a `Helper` until the standard input ends: ``start PID…`` samples until a line comes, ``stop`` is answered.
+
+    sample  given the process ids to leave out, says that it has begun, and returns the answer to ``stop`` in one line
+    """
+    answer = ""
+    # read line by line, unbuffered: `select` must see what has not been read
+    with os.fdopen(0, "rb", buffering=0) as commands:
+        while words := commands.readline().split():
+            if words[0] == b"start":
+                answer = sample(frozenset(map(int, words[1:])))
+            elif words[0] == b"stop":
+                print(answer, flush=True)  # noqa: T201 (the answer to `stop`)
 
 
 def start(command: Sequence[str], stderr: IO[bytes] | None = None) -> subprocess.Popen[bytes]:

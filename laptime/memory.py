@@ -62,15 +62,9 @@ def _sample(root: psutil.Process, helpers: frozenset[int]) -> int:
 
 
 def main() -> None:
-    """Obey `start` and `stop` until the standard input ends."""
+    """Sample when told to."""
     root = psutil.Process(int(sys.argv[1]))
-    # read line by line, unbuffered: `select` must see what has not been read
-    with os.fdopen(0, "rb", buffering=0) as commands:
-        while words := commands.readline().split():
-            if words[0] == b"start":
-                peak = _sample(root, frozenset(map(int, words[1:])))
-            elif words[0] == b"stop":
-                print(peak, flush=True)  # noqa: T201 (the answer to `stop`)
+    child.obey(lambda helpers: str(_sample(root, helpers)))
 
 
 if __name__ == "__main__":

@@ -179,20 +179,13 @@ def _watch(root: int, helpers: frozenset[int]) -> str:
 
 
 def main() -> None:
-    """Obey `start` and `stop` until the standard input ends."""
-    root = int(sys.argv[1])
+    """Watch when told to."""
     # a file is open for each thread
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # where the system's own limit is lower
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    seen = ""
-    # read line by line, unbuffered: `select` must see what has not been read
-    with os.fdopen(0, "rb", buffering=0) as commands:
-        while words := commands.readline().split():
-            if words[0] == b"start":
-                seen = _watch(root, frozenset(map(int, words[1:])))
-            elif words[0] == b"stop":
-                print(seen, flush=True)  # noqa: T201 (the answer to `stop`)
+    root = int(sys.argv[1])
+    child.obey(lambda helpers: _watch(root, helpers))
 
 
 if __name__ == "__main__":
