@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from benchmarks.cases import SETTINGS, TIERS, absent, cases
+from benchmarks.cases import LIVE_PASSES, SETTINGS, TIERS, Case, absent, cases
 from benchmarks.study import asked_for
 from workloads import cluster
 from workloads.catalog import ALL
@@ -110,6 +110,9 @@ def _asked_for(config) -> Callable[[str], bool]:
 def pytest_collection_modifyitems(config, items):
     """A study takes its time: it runs in the tier `full`, or where it is asked for by name or by its file."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    for item in items:
+        if item.get_closest_marker("study"):
+            item.add_marker(pytest.mark.laptime_race(passes=1))
     if config.getoption("tier") == "full":
         return
     named = _asked_for(config)
@@ -131,15 +134,24 @@ def pytest_generate_tests(metafunc):
         http = option("http")
         chosen = {"live": http == "live", "asked_for": _asked_for(metafunc.config), "scheduler": option("dask")}
         found = list(cases(option("tier"), option("workers"), **chosen))
-        several, last = pytest.mark.laptime_gate(multicore=True), pytest.mark.last
-        # what waits, or has one page to parse, keeps no second CPU busy
-        computes = [bool(case.variant.start_methods) and case.workload.http is None for case in found]
-        marks = [
-            [*([several] if each else []), *([last] if case.variant.leaves_memory else [])]
-            for case, each in zip(found, computes, strict=True)
-        ]
-        marked = [pytest.param(case, marks=each) for case, each in zip(found, marks, strict=True)]
+        marked = [pytest.param(case, marks=_marks(case, option("tier"), chosen["live"])) for case in found]
         metafunc.parametrize("case", marked, ids=[case.id(http) for case in found])
+
+
+def _marks(case: Case, tier: str, live: bool) -> list[pytest.MarkDecorator]:
+    """Its race, and for how long that goes on; and what a gate has to know."""
+    live = live and case.workload.http is not None
+    settings = SETTINGS[tier]
+    marks = [
+        pytest.mark.benchmark(group=f"{case.workload.name} (live)" if live else case.workload.name),
+        pytest.mark.laptime_race(passes=LIVE_PASSES if live else settings.passes, seconds=settings.seconds),
+    ]
+    # what waits, or has one page to parse, keeps no second CPU busy
+    if case.variant.start_methods and case.workload.http is None:
+        marks.append(pytest.mark.laptime_gate(multicore=True))
+    if case.variant.leaves_memory:
+        marks.append(pytest.mark.last)
+    return marks
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,18 +24,20 @@ class Tier:
 
     latency        how fast the cassettes are played
     workers        numbers of workers
-    rounds         at least, at most, and the seconds to fill
+    passes         how many each race has; None: until its intervals are narrow, or its time is over
+    seconds        for which a race goes on at most, once it has the passes that a verdict needs
     start_methods  the workloads with which all of them are compared
     parsers        whether the other parsers are run with the variants beside the first
-    sparing        no more of each kind than tells something: a cold pool at one number of workers (the fewest of
-                   what starts slowly, processes, interpreters and clusters; the most of others), and a warm one however
-                   it was started
+    sparing        no more of each kind than tells something: what starts quickly (threads, asyncio) with the most
+                   workers only; of what starts slowly (processes, interpreters, clusters) a cold pool with the
+                   fewest, and a warm one however it was started
     only           the names of all that is run; where there are none, everything
     """
 
     latency: str
     workers: tuple[int, ...]
-    rounds: tuple[int, int, float]
+    passes: int | None
+    seconds: float
     start_methods: tuple[str, ...]
     parsers: bool
     sparing: bool
@@ -53,16 +55,15 @@ GATE = frozenset(
 """What a gate judges: each kind of work in each way to run it, with rounds of 5 to 20 ms."""
 
 SETTINGS = {
-    "smoke": Tier("scale:0.1", (2,), (2, 3, 0.05), start_methods=(), parsers=False, sparing=True),
-    "default": Tier(
-        "recorded", (2, 8), (3, 10, 0.9), start_methods=("hn_items", "primes"), parsers=False, sparing=True
-    ),
+    "smoke": Tier("scale:0.1", (2,), 2, 10.0, start_methods=(), parsers=False, sparing=True),
+    "default": Tier("recorded", (2, 8), None, 30.0, start_methods=("primes",), parsers=False, sparing=True),
     "full": Tier(
-        "recorded", (2, 4, 8), (5, 30, 5.0), start_methods=("hn_items", "quotes", "primes"), parsers=True, sparing=False
+        "recorded", (2, 4, 8), None, 180.0, start_methods=("hn_items", "quotes", "primes"), parsers=True, sparing=False
     ),
-    "gate": Tier("scale:0.05", (2, 8), (3, 30, 0.5), start_methods=(), parsers=True, sparing=False, only=GATE),
+    "gate": Tier("scale:0.05", (2, 8), 2, 10.0, start_methods=(), parsers=True, sparing=False, only=GATE),
 }
-LIVE_ROUNDS = (3, 3, 0.0)
+LIVE_PASSES = 3
+"""A live site is asked no more often than it takes to look: there is no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ class Case:
             parts.append("cluster")
         return "-".join(parts)
 
+    @property
+    def first(self) -> bool:
+        """Whether the others of its workload are compared with it."""
+        return self.variant is self.workload.variants[0] and self.parser in (None, *self.workload.parsers[:1])
+
     def id(self, http: str) -> str:
         """The name under which it is stored; a live figure never stands under the name of a replayed one."""
         live = http == "live" and self.workload.http is not None
@@ -103,11 +109,14 @@ def cases(
     """The benchmarks of a tier, each workload's in the order of its variants.
 
     workers    in place of the tier's
-    asked_for  whether a variant was asked for by its name: one on a cluster else runs in the tier `full` only
+    asked_for  whether a variant or a workload was asked for by its name: a variant on a cluster, and a control, else
+               run in the tier `full` only
     scheduler  of the cluster for such variants; None: each starts one of its own
     """
     settings = SETTINGS[tier]
     for workload in ALL:
+        if workload.ideal and tier != "full" and not asked_for(workload.name):
+            continue
         numbers = workers or settings.workers
         if live and workload.http is not None:
             numbers = tuple(dict.fromkeys(min(number, LIVE_MOST_WORKERS) for number in numbers))
@@ -134,8 +143,10 @@ def absent(asked_for: Callable[[str], bool]) -> dict[str, str]:
 
 
 def _spared(variant: Variant, how: How, lifecycle: str | None, workers: tuple[int, ...]) -> bool:
+    slow = variant.start_methods or variant.cluster or variant.leaves_memory
+    if variant.workers and not slow and how.workers != max(workers):
+        return True
     if lifecycle == COLD:
-        slow = variant.start_methods or variant.cluster or variant.leaves_memory
         return how.workers != (min(workers) if slow else max(workers))
     return lifecycle == WARM and how.start_method not in (None, DEFAULT_START_METHOD)
 

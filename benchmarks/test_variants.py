@@ -7,8 +7,10 @@ from functools import partial
 
 import pytest
 
-from benchmarks.cases import LIVE_ROUNDS, SETTINGS
 from workloads.model import CannotRun
+
+PLAIN = ("sequential", "threads", "processes", "asyncio")
+"""Names that need no words."""
 
 
 def test_variant(case, tier, site, lap, laptime_options, usable_cpus):
@@ -21,6 +23,8 @@ def test_variant(case, tier, site, lap, laptime_options, usable_cpus):
         "summary": workload.summary,
         "label": case.label,
         "variant": variant.name,
+        "first": case.first,
+        "meaning": (variant.open.__doc__ or "").partition("\n")[0] if variant.name not in PLAIN else None,
         "workers": case.how.workers if variant.workers else None,
         "start_method": case.how.start_method,
         "parser": case.parser,
@@ -39,8 +43,6 @@ def test_variant(case, tier, site, lap, laptime_options, usable_cpus):
             lifecycle=case.lifecycle,
             stage=site.stage,
             requests=Counter(f"GET {target}" for target in targets),
-            rounds=LIVE_ROUNDS if site.live else SETTINGS[tier].rounds,
-            group=f"{workload.name} (live)" if site.live else workload.name,
             **info,
         )
     except CannotRun as error:

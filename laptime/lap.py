@@ -4,10 +4,14 @@ The first round proves the answer, warms what is to be warm, samples memory and 
 is time for. pytest-benchmark's `pedantic` times the rest; what is read and checked beside them is done in
 its `setup` and `teardown`, outside the timed span. A round whose answer is wrong, or whose requests are not
 exactly those that the work asks for, raises, and then no timing of the benchmark is saved.
+
+In a race the test is visited once in each pass. `Visits` is what lasts from one visit to the next: what is warm, and
+the figures of the rounds so far.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -17,8 +21,10 @@ from statistics import median
 from typing import Any, Protocol
 
 from laptime import machine
-from laptime.measure import Meter, Reading
+from laptime.busy import Disturbance, Snapshot, Surroundings, together
+from laptime.measure import Meter, Reading, standing
 from laptime.memory import MemorySampler
+from laptime.passes import RECORDED_PASSES
 from laptime.replay import Served, Stage
 from laptime.timeline import Seen, timeline
 from laptime.watch import Watcher
@@ -26,6 +32,8 @@ from laptime.watch import Watcher
 WARM, FRESH = "warm", "fresh"
 SETTLING_S, SETTLED_SHARE, SETTLE_LIMIT_S = 0.02, 0.1, 3.0
 """What is warm has settled once its processes compute for under 10 % of 20 ms; where one computes on, it never does."""
+VISIT_S, VISIT_MOST = 0.03, 10
+"""Short work runs several rounds in a visit, as many as fit into so many seconds: one alone is too easily disturbed."""
 
 
 class WrongRequests(AssertionError):
@@ -66,6 +74,9 @@ class Rounds:
         return max(self.least, min(self.most, int(self.seconds / max(round_s, 1e-9))))
 
 
+IN_A_VISIT = Rounds(1, VISIT_MOST, VISIT_S)
+
+
 @dataclass(frozen=True, slots=True)
 class Lap:
     """One benchmark.
@@ -77,15 +88,17 @@ class Lap:
                 round can time what is done but once to what is opened (a pool's start, its end); else opening and
                 closing are timed with the work
     stage       the replay it talks to, if any
-    requests    ``GET /path`` -> how many of them one run of the work sends
+    requests    ``GET /path`` -> how many of them one run of the work sends; None where any number will do
     info        what to store beside the timings
+
+    In a race, what is warm stays open from pass to pass: what `open` uses must live as long.
     """
 
     open: Callable[[], AbstractContextManager[Callable[[], object]]]
     check: Callable[[Any], None]
     lifecycle: str | None = None
     stage: Stage | None = None
-    requests: Mapping[str, int] = field(default_factory=dict)
+    requests: Mapping[str, int] | None = field(default_factory=dict)
     info: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -112,39 +125,81 @@ class IdleSampler:
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What measures beside the timer; `watcher` is None where no round is to be watched."""
+    """What measures beside the timer; the last two are None where they have nothing to do."""
 
     meter: Meter | IdleMeter
     memory: MemorySampler | IdleSampler
     helpers: Callable[[], tuple[int, ...]]
     watcher: Watcher | None = None
+    surroundings: Surroundings | None = None
 
 
-def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments) -> None:
-    """Run and time one benchmark; with benchmarks disabled, run it once and check its answer."""
-    gil = [machine.gil()]
+class Visits:
+    """What lasts of one benchmark of a race from one pass to the next.
+
+    number  of the pass that is on; the recorded pass that is played is this one modulo how many there are
+    again   whether the rounds of this pass were void, and are repeated
+    rounds  how many rounds of the visits before this one count
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.again = False
+        self.rounds = 0
+        self.round_s = 0.0
+        self.peak_pss_bytes: int | None = None
+        self.gil: list[str] = []
+        self.timed: _Round | None = None
+        self._open = ExitStack()
+
+    @property
+    def void(self) -> bool:
+        """Whether the last round was void: others kept it from computing."""
+        return self.timed is not None and bool(self.timed.void) and self.timed.void[-1]
+
+    def stay_open(self, lap: Lap) -> Callable[[], object]:
+        """Open what is warm, until `close`."""
+        return self._open.enter_context(lap.open())
+
+    def close(self) -> None:
+        """Close what stands open."""
+        self.timed = None
+        self._open.close()
+
+
+def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments, visits: Visits | None = None) -> None:
+    """Run and time one benchmark; with benchmarks disabled, run it once and check its answer.
+
+    visits  where it is one of a race: time the rounds of one pass, and add them to those of the passes before
+    """
+    alone = visits is None
+    visits = visits or Visits()
     try:
         with ExitStack() as stack:
-            work = _work(lap, stack)
-            first = _Round(lap, work, instruments.meter, stack)
+            if alone:
+                stack.callback(visits.close)
             if benchmark.disabled:
+                first = _Round(lap, _work(lap, visits), instruments, stack)
                 first.prepare()
                 benchmark.pedantic(first, setup=_nothing, teardown=_nothing, rounds=1, iterations=1)
                 first.judge()
                 return
-            round_s, peak_pss_bytes = _first_round(first, instruments)
-            if lap.lifecycle == WARM:
-                _settle(instruments.meter)
-            timed = _Round(lap, work, instruments.meter, stack)
-            benchmark.pedantic(
-                timed, setup=timed.prepare, teardown=timed.judge, rounds=rounds.fit(round_s), iterations=1
-            )
+            if visits.timed is None:
+                visits.timed = _begin(visits, lap, instruments, stack)
+                if alone:
+                    visits.timed.surroundings = None
+            timed = visits.timed
+            count = (rounds if alone else IN_A_VISIT).fit(visits.round_s)
+            if visits.again:
+                timed.forget(count)
+            visits.rounds = len(timed.cpu_s)
+            timed.visit(lap, stack, None if alone else visits.number)
+            benchmark.pedantic(timed, setup=timed.prepare, teardown=timed.judge, rounds=count, iterations=1)
+            timed.judge_visit(count)
             # a study asks how figures change, not how a round goes
-            if instruments.watcher is not None and "study" not in lap.info:
-                watched = _Round(lap, work, IdleMeter(), stack)
-                benchmark.extra_info["timeline"] = _watched(
-                    watched, lap.stage, instruments.watcher, instruments.helpers()
-                )
+            if instruments.watcher is not None and "study" not in lap.info and visits.number == 0:
+                watched = _Round(lap, timed.work, Instruments(IdleMeter(), IdleSampler(), tuple), stack)
+                timed.timeline = _watched(watched, lap.stage, instruments.watcher, instruments.helpers())
     except BaseException as error:
         # Ctrl-C too: rounds cut short are no result (pytest-benchmark itself looks at `Exception` only)
         benchmark.has_error = True
@@ -154,18 +209,40 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
             if (served.unmatched or served.refused) and not isinstance(error, AssertionError):
                 raise WrongRequests("; ".join(_not_answered(served))) from error
         raise
-    gil.append(machine.gil())
+    if alone or visits.number == 0:
+        visits.gil = [*visits.gil, machine.gil()]
+    _describe(benchmark, lap, visits, timed)
+
+
+def _begin(visits: Visits, lap: Lap, instruments: Instruments, stack: ExitStack) -> _Round:
+    """Run the untimed first round; what is to be timed."""
+    visits.gil = [machine.gil()]
+    others = standing(os.getpid())  # processes that other benchmarks of the race keep
+    work = _work(lap, visits)
+    first = _Round(lap, work, instruments, stack)
+    visits.round_s, visits.peak_pss_bytes = _first_round(first, instruments, others)
+    if lap.lifecycle == WARM:
+        _settle(instruments.meter)
+    return _Round(lap, work, instruments, stack)
+
+
+def _describe(benchmark: Benchmark, lap: Lap, visits: Visits, timed: _Round) -> None:
+    """Put what is stored beside the timings into `extra_info`."""
     walls = list(benchmark.stats.stats.data)
     benchmark.extra_info.update(
         lap.info,
         lifecycle=lap.lifecycle,
-        gil=gil,
+        gil=visits.gil,
         affinity_cpus=machine.affinity_cpus(),
         cpu_quota=machine.cpu_quota(),
         rounds={"wall_s": walls, **timed.figures(len(walls))},
         parallelism=median(cpu / wall for cpu, wall in zip(timed.cpu_s, walls, strict=False)),
-        peak_pss_bytes=peak_pss_bytes,
+        peak_pss_bytes=visits.peak_pss_bytes,
     )
+    if timed.surroundings is not None:
+        benchmark.extra_info["tried"] = timed.tried
+    if timed.timeline is not None:
+        benchmark.extra_info["timeline"] = timed.timeline
     if lap.stage is not None:
         stage = lap.stage
         benchmark.extra_info.update(
@@ -177,12 +254,12 @@ def _nothing() -> None:
     return None
 
 
-def _work(lap: Lap, stack: ExitStack) -> Callable[[], object] | None:
+def _work(lap: Lap, visits: Visits) -> Callable[[], object] | None:
     """What each round calls; None where that is only there once it is opened for the round."""
     if lap.lifecycle == FRESH:
         return None
     if lap.lifecycle == WARM:
-        return stack.enter_context(lap.open())
+        return visits.stay_open(lap)
 
     def opened_anew() -> object:
         with lap.open() as work:
@@ -191,9 +268,9 @@ def _work(lap: Lap, stack: ExitStack) -> Callable[[], object] | None:
     return opened_anew
 
 
-def _first_round(first: _Round, instruments: Instruments) -> tuple[float, int | None]:
-    """Seconds taken, with the opening and closing that each round needs, and peak memory."""
-    instruments.memory.start(instruments.helpers())
+def _first_round(first: _Round, instruments: Instruments, others: tuple[int, ...]) -> tuple[float, int | None]:
+    """Seconds taken, with the opening and closing that each round needs, and peak memory without these processes."""
+    instruments.memory.start((*instruments.helpers(), *others))
     try:
         opening = time.perf_counter()
         first.prepare()
@@ -237,67 +314,131 @@ def _watched(one: _Round, stage: Stage | None, watcher: Watcher, helpers: tuple[
 
 
 class _Round:
-    """The work, called; and before and after each call, what is measured and checked beside it."""
+    """The work, called; and before and after each call, what is measured and checked beside it.
 
-    def __init__(self, lap: Lap, work: Callable[[], object] | None, meter: Meter | IdleMeter, stack: ExitStack) -> None:
+    void   for each round that counts, whether others kept it from computing
+    tried  all rounds of a race, those repeated too: how many, how many void, and in seconds what they took, and what
+           others, the host and waiting for a CPU took from them
+    """
+
+    def __init__(self, lap: Lap, work: Callable[[], object] | None, instruments: Instruments, stack: ExitStack) -> None:
         self.fresh = work is None
+        self.work = work
+        self.surroundings = instruments.surroundings
+        self.timeline: dict[str, Any] | None = None
         self._lap = lap
-        self._work = work
-        self._meter = meter
+        self._meter = instruments.meter
         self._opened = stack.enter_context(ExitStack())  # what a round opened and didn't come to close
+        self._pass: int | None = None
         self._number = 0
         self._answer: object = None
+        self._snapshot: Snapshot | None = None
+        self._disturbances: list[Disturbance] = []
+        self._wall_s = 0.0
         self.cpu_s: list[float] = []
         self.switches: list[int] = []
         self.requests: list[int] = []
         self.passes: list[int] = []
+        self.race_passes: list[int] = []
+        self.waited_s: list[float | None] = []
+        self.void: list[bool] = []
+        self.tried = {"rounds": 0, "void": 0, "wall_s": 0.0, "others_s": 0.0, "stolen_s": 0.0}
+
+    def visit(self, lap: Lap, stack: ExitStack, number: int | None) -> None:
+        """Make ready for the rounds of a pass of a race; where there is none, for all rounds."""
+        self._lap, self._pass = lap, number
+        self._opened = stack.enter_context(ExitStack())
+        self._disturbances, self._wall_s = [], 0.0
 
     def __call__(self) -> None:
-        if self._work is None:  # --benchmark-cprofile-loops calls the work again, and prepares nothing
+        if self.work is None:  # --benchmark-cprofile-loops calls the work again, and prepares nothing
             self._open()
-        assert self._work is not None
-        self._answer = self._work()
+        assert self.work is not None
+        started = time.perf_counter()
+        self._answer = self.work()
+        self._round_s = time.perf_counter() - started
 
     def _open(self) -> None:
-        self._work = self._opened.enter_context(self._lap.open())
+        self.work = self._opened.enter_context(self._lap.open())
 
     def prepare(self) -> None:
         if self.fresh:
             self._open()
+        if self._pass is not None:
+            self._number = self._pass
+            gc.collect()  # what the benchmarks before it left is not collected in its time
         stage = self._lap.stage
         if stage is not None:
-            stage.begin(self._number)
-            self.passes.append(self._number % stage.passes)
+            number = self._number if self._pass is None else self._number % RECORDED_PASSES
+            stage.begin(number)
+            self.passes.append(number % stage.passes)
+        self.race_passes.append(self._number)
         self._number += 1
+        if self.surroundings is not None:
+            self._snapshot = self.surroundings.snapshot()
         self._before: Reading = self._meter.before()
 
     def judge(self) -> None:
         after = self._meter.after()
         # a worker that ended had its CPU time to the nanosecond, and has it in ticks now: less than nothing is nothing
-        self.cpu_s.append(max(0.0, after.cpu_s - self._before.cpu_s))
+        cpu_s = max(0.0, after.cpu_s - self._before.cpu_s)
+        self.cpu_s.append(cpu_s)
         self.switches.append(after.switches - self._before.switches)
+        if self.surroundings is not None and self._snapshot is not None:
+            self._note(self.surroundings.between(self._snapshot, self.surroundings.snapshot(), cpu_s))
         stage = self._lap.stage
         if stage is not None:
             served = stage.end()
             self.requests.append(sum(served.requests.values()))
             check_requests(served, self._lap.requests)
         if self.fresh:
-            self._work = None
+            self.work = None
             self._opened.close()
         answer, self._answer = self._answer, None
         self._lap.check(answer)
 
-    def figures(self, rounds: int) -> dict[str, list[float] | list[int]]:
+    def _note(self, disturbance: Disturbance) -> None:
+        self._disturbances.append(disturbance)
+        self._wall_s += self._round_s
+        self.waited_s.append(disturbance.waited_s)
+        self.tried["rounds"] += 1
+        self.tried["wall_s"] += self._round_s
+        self.tried["others_s"] += disturbance.others_s
+        self.tried["stolen_s"] += disturbance.stolen_s or 0.0
+
+    def judge_visit(self, rounds: int) -> None:
+        """Say of the last rounds whether they are void: as a whole, since others come and go more slowly."""
+        if not self._disturbances:
+            return
+        void = together(self._disturbances).void(self._wall_s, sum(self.cpu_s[-rounds:]))
+        self.void += [void] * rounds
+        self.tried["void"] += rounds * void
+
+    def forget(self, rounds: int) -> None:
+        """Drop the last rounds: they were void, and are repeated."""
+        every: tuple[list[Any], ...] = (self.cpu_s, self.switches, self.requests, self.passes, self.race_passes)
+        for figures in (*every, self.waited_s, self.void):
+            del figures[-rounds:]
+
+    def figures(self, rounds: int) -> dict[str, Any]:
         # no more than were timed: --benchmark-cprofile runs the work once again
-        figures: dict[str, list[float] | list[int]] = {"cpu_s": self.cpu_s[:rounds], "switches": self.switches[:rounds]}
+        figures: dict[str, Any] = {"cpu_s": self.cpu_s[:rounds], "switches": self.switches[:rounds]}
         if self._lap.stage is not None:
             figures |= {"requests": self.requests[:rounds], "pass": self.passes[:rounds]}
+        if self._pass is not None:
+            figures |= {"race_pass": self.race_passes[:rounds]}
+        if self.void:
+            figures |= {"void": self.void[:rounds], "waited_s": self.waited_s[:rounds]}
         return figures
 
 
-def check_requests(served: Served, expected: Mapping[str, int]) -> None:
-    """Raise `WrongRequests` where a round's requests differ from those expected."""
+def check_requests(served: Served, expected: Mapping[str, int] | None) -> None:
+    """Raise `WrongRequests` where a round's requests differ from those expected; None expects nothing in particular."""
     problems = _not_answered(served)
+    if expected is None:
+        if problems:
+            raise WrongRequests("; ".join(problems))
+        return
     names = sorted({*served.requests, *expected})
     surplus = {name: served.requests.get(name, 0) - expected.get(name, 0) for name in names}
     missing = -sum(count for count in surplus.values() if count < 0)

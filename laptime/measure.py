@@ -90,6 +90,20 @@ def descendants(pid: int) -> list[int]:
     return found + [one for child in found for one in descendants(child)]
 
 
+def standing(pid: int) -> tuple[int, ...]:
+    """The descendants that stand now, without multiprocessing's fork server and resource tracker, which pools share."""
+    process = psutil.Process(pid)
+    shared = {child.pid for child in process.children() if _is_shared(child)}
+    return tuple(child.pid for child in process.children(recursive=True) if child.pid not in shared)
+
+
+def _is_shared(child: psutil.Process) -> bool:
+    # the fork server's own children, the workers, have its command line too
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return any(word.startswith("from multiprocessing.") and "spawn" not in word for word in child.cmdline())
+    return False
+
+
 def _add(one: Reading, other: Reading) -> Reading:
     return Reading(one.cpu_s + other.cpu_s, one.switches + other.switches, one.in_ticks_s + other.in_ticks_s)
 

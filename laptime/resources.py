@@ -59,6 +59,7 @@ class Resources:
         return tuple(self._stages.values())
 
     def _instruments(self) -> Instruments:
+        from laptime.busy import Surroundings
         from laptime.lap import Instruments
         from laptime.measure import Meter
         from laptime.memory import MemorySampler
@@ -69,7 +70,9 @@ class Resources:
             from laptime.watch import Watcher
 
             self._watcher = Watcher()
-        return Instruments(Meter(self._helpers), self._memory, self._helpers, self._watcher)
+        return Instruments(
+            Meter(self._helpers), self._memory, self._helpers, self._watcher, Surroundings(self._helpers)
+        )
 
     def reach(self, name: str, origin: str) -> str:
         """The URL of a live origin, or of what stands in for it; asked once whether it can be reached.

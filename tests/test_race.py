@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from laptime.report.race import Advice, advise, duration, is_control, races, speedup, times, verdict
+from laptime.analysis.race import is_control, races, speedup
+from laptime.report.race import verdict
+from laptime.report.units import duration, times
 
 
 def benchmark(

@@ -11,7 +11,8 @@ from plugin_support import pytest as pytest_in
 
 from benchmarks.study import KINDS, asked_for, point
 from laptime.cli import main
-from laptime.report import race, study
+from laptime.analysis import race
+from laptime.report import study
 from laptime.report.findings import findings
 from laptime.report.study import Study, StudyError, studies
 from laptime.report.study_tables import markdown, terminal

@@ -8,7 +8,8 @@ import pytest
 from rich.cells import cell_len
 from test_race import benchmark, control, reference
 
-from laptime.report.race import Race, duration, races, times
+from laptime.analysis.race import Race, races
+from laptime.report.units import duration, times
 from laptime.report.tables import markdown, overview, terminal
 
 WIDTHS = (40, 50, 60, 72, 80, 100, 120, 200)

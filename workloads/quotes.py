@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 ORIGIN = "https://www.successories.com"
-PAGES = {"smoke": range(1, 3), "default": range(1, 8), "full": range(1, 14), "gate": range(1, 2)}
+PAGES = {"smoke": range(1, 3), "default": range(1, 6), "full": range(1, 14), "gate": range(1, 2)}
 PARSERS = ("html.parser", "lxml")
 PARSER_MODULES = {"html.parser": (), "lxml": ("lxml.etree",)}
 """What BeautifulSoup imports for each, and does without where it can't."""
@@ -77,7 +77,7 @@ def sequential(work: Pages, how: How) -> Iterator[Run]:
 
 @contextmanager
 def session(work: Pages, how: How) -> Iterator[Run]:
-    """One after the other, over one connection that is kept alive."""
+    """Sequential, over one connection."""
     with http.session():
         yield lambda: tuple(fetch(http.get_kept, work, number) for number in work.numbers)
 
@@ -91,7 +91,7 @@ def threads(work: Pages, how: How) -> Iterator[Run]:
 
 @contextmanager
 def thread_per_item(work: Pages, how: How) -> Iterator[Run]:
-    """A thread for each page, the results in a dictionary of another process: the classroom way."""
+    """A thread for each page, results in a Manager's dict."""
 
     def store(results: dict[int, Quotations], number: int) -> None:
         results[number] = fetch(http.get_once, work, number)

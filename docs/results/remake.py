@@ -21,7 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from laptime.report import race, study, tables
+from laptime.analysis import race
+from laptime.report import study, tables
 from laptime.report.console import escaped
 from laptime.report.findings import findings
 

@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from laptime.analysis import race
 from laptime.cli._codes import CANNOT, OK
 from laptime.cli._terminal import color, tell, width
-from laptime.report import race, study, study_tables, tables
+from laptime.report import study, study_tables, tables
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

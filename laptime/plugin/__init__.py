@@ -11,6 +11,7 @@ PYTEST_DONT_REWRITE: a gate's side imports this before pytest loads it by `-p`; 
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import sys
@@ -33,6 +34,7 @@ from laptime.project import INI_KEY
 from laptime.resources import KnownUnreachable, Resources
 
 if TYPE_CHECKING:
+    from laptime.plugin.passes import Passes
     from laptime.replay import Stage
 
 RECORD_MARK, GATE_MARK = "laptime_record", "laptime_gate"
@@ -40,6 +42,7 @@ _LOOPBACK = "127.0.0.1,localhost"
 
 RESOURCES, NARRATOR, ESCAPES = pytest.StashKey[Resources](), pytest.StashKey[Narrator](), pytest.StashKey[Escapes]()
 LOCK = pytest.StashKey[Lock]()
+PASSES: pytest.StashKey[Passes] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -86,6 +89,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "when. `laptime report` draws it.",
     )
     group.addoption(
+        "--race-time",
+        type=_seconds,
+        metavar="SECONDS",
+        help="How long each race goes on, beyond its first 10 passes, until its intervals are within 5 %% (as 90, 90s "
+        "or 2m). Default: what the suite's tier says, else 30 s.",
+    )
+    group.addoption(
+        "--interleave",
+        action="store_true",
+        help="Time all other benchmarks in passes too: those of a group take turns, in an order drawn anew each time, "
+        "so that what the machine does strikes all alike. Their tests are run several times each.",
+    )
+    group.addoption(
         "--origin",
         action="append",
         default=[],
@@ -93,6 +109,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="With --http=live or --http=record: the server that stands in for a recording's live origin. "
         "May be given several times.",
     )
+
+
+def _seconds(text: str) -> float:
+    from laptime.gate.settings import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-benchmark's: it loads there what it compares with
@@ -126,7 +151,7 @@ def pytest_configure(config: pytest.Config) -> None:
     resources, narrator, escapes, lock = Resources(parsed), Narrator(config, parsed), Escapes(parsed), Lock()
     config.stash[RESOURCES], config.stash[NARRATOR], config.stash[ESCAPES] = resources, narrator, escapes
     config.stash[LOCK] = lock
-    hooks = [narrator, Discard(config), Selection(resources), escapes, lock, Proxies()]
+    hooks = [Discard(config), Selection(resources), escapes, lock, Proxies()]
     if parsed.har is not None and not option("collectonly"):
         from laptime.plugin.logbook import Logbook
 
@@ -134,10 +159,19 @@ def pytest_configure(config: pytest.Config) -> None:
     for one in hooks:
         config.pluginmanager.register(one, f"laptime-{type(one).__name__.lower()}")
     timing = config.pluginmanager.hasplugin("benchmark")
+    if timing and not hasattr(config, "workerinput"):
+        from laptime.plugin.passes import RACE_MARK, Passes
+
+        config.addinivalue_line(
+            "markers", f"{RACE_MARK}(passes, seconds): how many passes its race has, or how long it goes on at most"
+        )
+        config.stash[PASSES] = Passes(narrator, interleave=option("interleave"), seconds=option("race_time"))
+        config.pluginmanager.register(config.stash[PASSES], "laptime-passes")
     if parsed.history is not None and timing and not hasattr(config, "workerinput"):
         from laptime.plugin.historian import install
 
         install(config, parsed.history, chosen=parsed.chosen)
+    config.pluginmanager.register(narrator, "laptime-narrator")  # last: its summary comes after all others
     _spawn_without_pytest()
 
 
@@ -299,6 +333,8 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
     from laptime.replay import ReplayDied
 
     resources, lock = request.config.stash[RESOURCES], request.config.stash[LOCK]
+    passes = request.config.stash.get(PASSES, None)
+    visits = passes.visits(request.node) if passes else None
 
     def run(
         open: Callable[[], AbstractContextManager[Callable[[], object]]],  # noqa: A002 (the noun of `Lap`)
@@ -316,7 +352,7 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
         work = laps.Lap(open, check, lifecycle, stage, requests or {}, info)
         try:
             with lock.watching():
-                laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments())
+                laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments(), visits)
         except (HelperDied, ReplayDied) as error:
             pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
         if not benchmark.disabled and (culprit := lock.culprit()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -29,6 +30,23 @@ def is_lap(item: pytest.Item) -> bool:
 def is_benchmark(item: pytest.Item) -> bool:
     """Whether a test uses the `benchmark` fixture."""
     return "benchmark" in getattr(item, "fixturenames", ())
+
+
+def groups(items: Iterable[pytest.Item], *, interleave: bool) -> dict[str, list[pytest.Item]]:
+    """Tests that are to be timed in passes, by name: those that use `lap`; to `interleave`, those of `benchmark` too.
+
+    A group is what the mark says, ``@pytest.mark.benchmark(group="name")``; without one, the cases of one function that
+    uses `lap`, and all other benchmarks.
+    """
+    found: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        lap = is_lap(item)
+        if lap or (interleave and is_benchmark(item)):
+            mark = item.get_closest_marker("benchmark")
+            group = mark.kwargs.get("group") if mark else None
+            name = group if group is not None else item.nodeid.partition("[")[0] if lap else ""
+            found.setdefault(f"{'lap' if lap else 'benchmark'} {name}", []).append(item)
+    return found
 
 
 def with_storage(storage: Any) -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import nullcontext
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from laptime import plan
 from laptime.options import REPLAY, Options
 from laptime.plugin.benchmarks import benchmark_fixture, benchmark_session, is_lap, is_timing
-from laptime.report import race
+from laptime.report.units import duration
+
+if TYPE_CHECKING:
+    from laptime.plugin.passes import Race, Test
 
 LAP_KEYWORD = "laptime_lap"
 CACHE_KEY = "laptime/seconds"
 _NAME_WIDTH = 42
+_TABLE_OPTIONS = tuple(
+    f"--benchmark-{name}" for name in ("columns", "sort", "group-by", "name", "time-unit", "verbose")
+)
 
 
 class Narrator:
@@ -26,6 +32,11 @@ class Narrator:
         self._options = options
         self._plan: plan.Plan | None = None
         self._narrates = False
+        self._raced: frozenset[str] = frozenset()
+
+    def races(self, names: frozenset[str]) -> None:
+        """These tests are visited in passes: `visiting` and `left` tell of them."""
+        self._raced = names
 
     @property
     def overwrites(self) -> bool:
@@ -64,10 +75,29 @@ class Narrator:
         if len(laps) == len(session.items) and session.config.get_verbosity() == 0:
             self._narrates = True
             terminal.showfspath = False
+            if not _asks_for_table(session.config):
+                benchmark_session(session.config).quiet = True
+
+    def visiting(self, race: Race, test: Test) -> None:
+        """Show how a race goes, where that can be overwritten."""
+        if self._narrates:
+            number, of = race.passes + 1, f", {len(race.running)} of {len(race.tests)} in it"
+            self.say(f"{self._count(1)}  pass {number}{of}: {_short(test.item.nodeid)} …  {self._eta()}", over=True)
+
+    def left(self, race: Race, test: Test) -> None:
+        """A line as soon as a benchmark has left its race."""
+        if self._plan is None or test.item.nodeid not in self._plan.names:
+            return
+        self._plan.done(test.item.nodeid, test.seconds)
+        if self._narrates and test.skipped:
+            self.say(f"{self._count()}  {_short(test.item.nodeid):<{_NAME_WIDTH}}   not run   {self._eta()}")
+        elif self._narrates and not test.gone:
+            took = duration(test.metadata.stats.median)
+            self.say(f"{self._count()}  {_short(test.item.nodeid):<{_NAME_WIDTH}} {took:>9}   {self._eta()}")
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Show what runs now, where that can be overwritten."""
-        if self._narrates:
+        if self._narrates and nodeid not in self._raced:
             self.say(f"{self._count(1)}  {_short(nodeid)} …  {self._eta()}", over=True)
 
     @pytest.hookimpl(tryfirst=True)
@@ -81,13 +111,18 @@ class Narrator:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """A line as soon as a benchmark ends."""
         report = yield
-        if self._plan and item.nodeid in self._plan.names and (report.when == "call" or not report.passed):
+        if (
+            self._plan
+            and item.nodeid in self._plan.names
+            and item.nodeid not in self._raced
+            and (report.when == "call" or not report.passed)
+        ):
             self._plan.done(item.nodeid, report.duration)
             benchmark = benchmark_fixture(item)
             if self._narrates and report.when == "call" and report.skipped:
                 self.say(f"{self._count()}  {_short(item.nodeid):<{_NAME_WIDTH}}   not run   {self._eta()}")
             if self._narrates and report.when == "call" and report.passed and benchmark.stats is not None:
-                took = race.duration(benchmark.stats.stats.median)
+                took = duration(benchmark.stats.stats.median)
                 self.say(f"{self._count()}  {_short(item.nodeid):<{_NAME_WIDTH}} {took:>9}   {self._eta()}")
         return report
 
@@ -99,9 +134,16 @@ class Narrator:
             cached.setdefault(self._setting(), {}).update(self._plan.now_s)
             cache.set(CACHE_KEY, cached)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """After pytest-benchmark's own table, one to act on; or that nothing was timed."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """After all others: the verdict stands last."""
+        try:
+            return (yield)
+        finally:
+            self._summarise(terminalreporter)
+
+    def _summarise(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """A table to act on; or that nothing was timed."""
         session = benchmark_session(self._config)
         if session is None:
             return
@@ -115,6 +157,8 @@ class Narrator:
             )
             return
         timed = [bench.as_dict() for bench in session.benchmarks if bench and not bench.has_error]
+        from laptime.analysis import race
+
         found, points = race.races(timed), [one for one in timed if "study" in one["extra_info"]]
         if not found and not points:
             return
@@ -168,6 +212,12 @@ class Narrator:
     def _eta(self) -> str:
         assert self._plan is not None
         return f"{plan.clock(self._plan.left_s())} left"
+
+
+def _asks_for_table(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark's own table is wanted: how it looks is said on the command line, or it compares."""
+    said = any(str(argument).startswith(_TABLE_OPTIONS) for argument in config.invocation_params.args)
+    return said or config.getoption("benchmark_compare", None) is not None
 
 
 def _short(nodeid: str) -> str:

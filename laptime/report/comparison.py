@@ -31,7 +31,7 @@ from laptime.compare import (
 )
 from laptime.history import Difference
 from laptime.report.console import escaped, fingerprint_line, plain, printed
-from laptime.report.race import duration, times
+from laptime.report.units import duration, times
 from laptime.stats.intervals import Interval, Ratio
 
 SORTS = ("name", "fullname", "ratio", "base", "head")

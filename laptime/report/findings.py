@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from laptime.report.race import MOSTLY_COMPUTING, duration, times
+from laptime.analysis.race import MOSTLY_COMPUTING
 from laptime.report.study import Line, Point, Study
+from laptime.report.units import duration, times
 from laptime.stats.break_even import Crossing, crossing
 from laptime.stats.scaling import Amdahl, NoFit, Usl, amdahl, knee, usl
 from laptime.stats.sweep import best

@@ -26,7 +26,7 @@ from laptime.gate.decision.trial import (
 from laptime.gate.decision.verdicts import FAIL, Cost, Report, Row, last_line
 from laptime.report.comparison import size
 from laptime.report.console import plain, printed
-from laptime.report.race import duration
+from laptime.report.units import duration
 
 _BARS = "▁▂▃▄▅▆▇█"
 _STYLES = {

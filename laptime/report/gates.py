@@ -12,8 +12,8 @@ from rich.text import Text
 from laptime.git import Commit
 from laptime.history import Fingerprint, GateEntry
 from laptime.report.console import escaped, plain, printed
-from laptime.report.race import duration
 from laptime.report.runs import short
+from laptime.report.units import duration
 
 _SHORT = 10
 _HEADINGS = ("gate", "when (UTC)", "base → head", "branch", "verdicts", "took", "exit code")

@@ -1,289 +1,203 @@
-"""The race: who won each workload, by how much, at what cost, and why. Pure.
+"""A race in sentences: what to take, what bound the work, and why nobody is named where nobody can be. Pure.
 
-The input is a benchmark as pytest-benchmark writes it to JSON, with the `extra_info` of `laptime.lap`.
+Nothing here decides anything about figures: `laptime.analysis.race` does, and these are its words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
-from typing import Any
+from collections.abc import Iterator
 
-NEAR = 1.10
-"""Variants within 10 % of the fastest count as equally fast; the one that costs least CPU is recommended."""
-WORTHWHILE = 1.10
-"""A speed-up below 10 % is not worth a pool."""
-CONTROL_TOLERANCE = 0.25
-MOSTLY_WAITING, MOSTLY_COMPUTING = 0.25, 0.75
-"""CPU seconds over wall seconds of the first variant, below and above which one thing bound the work."""
+from laptime.analysis.race import (
+    ENOUGH_PASSES,
+    Contest,
+    Entry,
+    Race,
+    Unfit,
+    is_control,
+)
+from laptime.report.units import duration, percent, times
+from laptime.stats.paired import Gain
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One variant's figures.
-
-    median_s     wall seconds of a round
-    speedup      × against the first variant, on the recorded passes that both played
-    cpu_s        CPU seconds of a round (median), child processes included
-    parallelism  CPU seconds over wall seconds (median over rounds)
-    elsewhere    whether processes that are not ours (a running cluster's) worked too: both are of a part only
-    """
-
-    name: str
-    median_s: float
-    speedup: float
-    cpu_s: float
-    parallelism: float
-    rounds: int
-    warm: bool
-    reference: bool
-    parser: str | None
-    ideal: float | None
-    elsewhere: bool = False
-
-    @property
-    def misses_ideal(self) -> bool:
-        """Whether a control's speed-up is off its known ideal by more than the tolerance."""
-        return self.ideal is not None and abs(self.speedup / self.ideal - 1) > CONTROL_TOLERANCE
-
-
-@dataclass(frozen=True, slots=True)
-class Race:
-    """One workload: its variants, fastest first, and the one that the others are compared with.
-
-    gil_on_by  what turned the GIL on, where a free-threaded build had it on nevertheless
-    """
-
-    workload: str
-    summary: str
-    setting: str
-    base: Entry
-    entries: tuple[Entry, ...]
-    cpus: float
-    gil_on_by: str | None = None
-
-
-def races(benchmarks: Iterable[Mapping[str, Any]]) -> list[Race]:
-    """Group benchmarks into races, in the order in which they were run; what isn't one of ours is left out."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for benchmark in in_order(benchmarks):
-        info = benchmark.get("extra_info", {})
-        if "workload" in info and "study" not in info:
-            groups.setdefault(_name(benchmark), []).append(benchmark)
-    return [_race(group) for group in groups.values()]
-
-
-def in_order(benchmarks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """As they were run, which a store doesn't keep: the first of a race or study is what others are compared with."""
-    return sorted(benchmarks, key=_position)
-
-
-def _position(benchmark: Mapping[str, Any]) -> int:
-    found = (benchmark.get("extra_info") or {}).get("position")
-    return found if isinstance(found, int) else -1  # of before positions were stored, or of somebody else
-
-
-def _race(group: Sequence[Mapping[str, Any]]) -> Race:
-    first = group[0]["extra_info"]
-    entries = [_entry(one, group[0]) for one in group]
-    return Race(
-        workload=_name(group[0]),
-        summary=first.get("summary", ""),
-        setting=_setting(first),
-        base=entries[0],
-        entries=tuple(sorted(entries, key=lambda entry: entry.median_s)),
-        cpus=min(first["affinity_cpus"], first["cpu_quota"] or float("inf")),
-        gil_on_by=next(filter(None, (one["extra_info"].get("gil_on_by") for one in group)), None),
-    )
-
-
-def _name(benchmark: Mapping[str, Any]) -> str:
-    return str(benchmark["group"] or benchmark["extra_info"]["workload"])
-
-
-def _setting(info: Mapping[str, Any]) -> str:
-    if info.get("http") == "live":
-        return "live"
-    return f"replay at {info['latency']} pace" if info.get("latency") else "no HTTP"
-
-
-def _entry(one: Mapping[str, Any], base: Mapping[str, Any]) -> Entry:
-    info = one["extra_info"]
-    walls = info["rounds"]["wall_s"]
-    return Entry(
-        name=str(info.get("label") or one["param"] or one["name"]),
-        median_s=median(walls),
-        speedup=speedup(base["extra_info"]["rounds"], info["rounds"]),
-        cpu_s=median(info["rounds"]["cpu_s"]),
-        parallelism=info["parallelism"],
-        rounds=len(walls),
-        warm=info.get("lifecycle") == "warm",
-        reference=bool(info.get("reference")),
-        parser=info.get("parser"),
-        ideal=info.get("ideal") if base["extra_info"].get("ideal") is None else None,
-        elsewhere=bool(info.get("cpu_elsewhere")),
-    )
-
-
-def speedup(base: Mapping[str, Sequence[Any]], other: Mapping[str, Sequence[Any]]) -> float:
-    """How many times faster `other` is: medians, summed over the recorded passes that both played.
-
-    A recorded pass differs from the next by the jitter of the origin, so only like is compared with like.
-    """
-    base_s, other_s = _by_pass(base), _by_pass(other)
-    common = base_s.keys() & other_s.keys()
-    if not common:
-        return float(median(base["wall_s"]) / median(other["wall_s"]))
-    return sum(median(base_s[one]) for one in common) / sum(median(other_s[one]) for one in common)
-
-
-def _by_pass(rounds: Mapping[str, Sequence[Any]]) -> dict[int, list[float]]:
-    by_pass: dict[int, list[float]] = {}
-    for number, wall_s in zip(rounds.get("pass", ()), rounds["wall_s"], strict=False):
-        by_pass.setdefault(number, []).append(wall_s)
-    return by_pass
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What bound a race's work, and which variants to take.
-
-    computing  the share of its time for which the first variant computed
-    once       for a single run: the pool, if any, is started for it
-    kept       where a pool is kept open from run to run, if that gains 10 % more
-    """
-
-    computing: float
-    once: Entry
-    kept: Entry
-
-    @property
-    def bound(self) -> str:
-        """``waiting``, ``computing``, or both."""
-        if self.computing < MOSTLY_WAITING:
-            return "waiting"
-        return "computing" if self.computing > MOSTLY_COMPUTING else "waiting and computing"
-
-
-def advise(race: Race) -> Advice:
-    """Choose among the variants that do the same work: another algorithm or another parser is no variant of it."""
-    runners = [entry for entry in race.entries if not entry.reference and entry.parser == race.base.parser]
-    once, kept = _choice([entry for entry in runners if not entry.warm], race), _choice(runners, race)
-    return Advice(
-        computing=min(race.base.cpu_s / race.base.median_s, 1.0),  # the two clocks differ by a little
-        once=once,
-        kept=kept if kept.warm and kept.median_s * NEAR < once.median_s else once,
-    )
+_NO_VERDICT = "NO VERDICT"
+_NAMED = 3
+"""So many that are equally fast are named."""
 
 
 def verdict(race: Race) -> list[str]:
-    """Sentences, computed from the figures: what bound the work, and which variant to take."""
-    return _lock(race) + _verdict(race)
+    """Sentences: what to take or why nobody is named, then what bound the work, and what was run beside it."""
+    return [*_lock(race), *_verdict(race)]
 
 
-def _lock(race: Race) -> list[str]:
-    if race.gil_on_by is None:
-        return []
-    return [
-        f"WARNING: this build can run without the GIL, and did not: {race.gil_on_by} turned it on. These are not the "
-        "figures of free threads."
-    ]
+def is_doubt(sentence: str) -> bool:
+    """Whether a sentence of `verdict` says that figures are not to be trusted."""
+    return sentence.startswith(("WARNING", _NO_VERDICT))
 
 
-def _verdict(race: Race) -> list[str]:
+def _lock(race: Race) -> Iterator[str]:
+    if race.gil_on_by is not None:
+        yield (
+            f"WARNING: this build can run without the GIL, and did not: {race.gil_on_by} turned it on. These are not "
+            "the figures of free threads."
+        )
+
+
+def _verdict(race: Race) -> Iterator[str]:
     if is_control(race):
-        return _control(race)
-    advice, base = advise(race), race.base
-    sentences = [
-        f"Bound by {advice.bound}: {base.name} computed for {advice.computing:.0%} of its {duration(base.median_s)}."
-    ]
-    if len(race.entries) == 1:
-        return sentences  # nobody to race against
-    sentences.append(_recommended(race, advice))
-    if advice.kept is not base and advice.kept.parallelism > 1 and not advice.kept.elsewhere:
-        sentences.append(f"{advice.kept.name} kept {advice.kept.parallelism:.1f} of {race.cpus:g} CPUs busy.")
-    return sentences + _beside(race, advice)
+        yield from _control(race)
+        return
+    if len(race.entries) > 1:
+        if race.unfit:
+            yield from (f"{_NO_VERDICT}: {why(race, reason)}" for reason in race.unfit)
+        else:
+            yield from _taken(race)
+    yield _bound(race)
+    if len(race.entries) > 1:
+        yield from _beside(race)
+        yield from _passes(race)
 
 
-def is_control(race: Race) -> bool:
-    """Whether the race is one whose outcome is known beforehand."""
-    return any(entry.ideal is not None for entry in race.entries)
-
-
-def _recommended(race: Race, advice: Advice) -> str:
-    base, once, kept = race.base, advice.once, advice.kept
-    if kept is base:
-        return f"No variant gains 10 % on {base.name}: take {base.name}."
-    if kept is once:
-        beside = "; keeping a pool open gains less than 10 % more" if any(entry.warm for entry in race.entries) else ""
-        return f"Take {_priced(once)}{beside}."
+def why(race: Race, reason: Unfit) -> str:
+    """Why a race names nobody, and what to do."""
+    taken, base = race.taken, race.base
+    if reason.kind == "first":
+        return f"the first variant was not run, so no gain can be told; × is against {base.name}."
+    if reason.kind == "unpaired":
+        return "its rounds were not run in passes, so what the machine did is in each figure alone. Run it again."
+    if reason.kind == "look":
+        return f"this was a look. A verdict needs {ENOUGH_PASSES} passes: run it without --tier smoke."
+    if reason.kind == "busy":
+        host = f" and the host took {taken.stolen:.1f}" if taken.stolen >= 0.05 else ""
+        return (
+            f"others used {taken.others:.1f} of {race.cpus:g} CPUs{host}; {taken.void} of {taken.tried} rounds are "
+            "void. End what computes beside, or run it again later."
+        )
+    if reason.kind == "passes" and reason.entry is not None:
+        void = f": {reason.entry.void} of its {reason.entry.tried} rounds were void" if reason.entry.void else ""
+        return (
+            f"{reason.entry.name} has {reason.entry.passes} passes, and a verdict needs {ENOUGH_PASSES}{void}. "
+            "Give it more time with --race-time, or a machine of its own."
+        )
+    if reason.kind == "canary" and reason.gain is not None:
+        return (
+            f"the same computing, timed twice in each pass, came out {times(reason.gain.estimate)} as fast the second "
+            f"time ({_span(reason.gain)}): something here keeps step with the passes. Run it again."
+        )
+    assert reason.entry is not None
     return (
-        f"For one run take {base.name if once is base else _priced(once)}; with a pool kept open take {_priced(kept)}."
+        f"{reason.entry.name} gained {_gain(race.gain(base, reason.entry))} on {base.name}, and no more than "
+        f"{times(reason.bound)} is there to gain: {base.name} computes for {percent(race.shares.computing)} of its time, "
+        f"and {reason.entry.name} has {reason.entry.parallelism:.1f} of {race.cpus:g} CPUs to do that on. Run it again."
     )
 
 
-def _beside(race: Race, advice: Advice) -> list[str]:
-    """What else is worth knowing: another parser, another algorithm."""
-    base, kept = race.base, advice.kept
-    parsers = [
-        f"Another parser: {entry.name} is {times(entry.speedup)} {base.name}."
-        for entry in race.entries
-        if entry.parser != base.parser and entry.warm == base.warm
-    ]
-    algorithms = [
-        f"Another algorithm does more than more cores: {entry.name} is {times(entry.speedup)} {base.name}"
-        + (f" and {times(kept.median_s / entry.median_s)} {kept.name}" if kept is not base else "")
-        + ", on one core."
-        for entry in race.entries
-        if entry.reference and entry.median_s < kept.median_s
-    ]
-    part = [entry.name for entry in race.entries if entry.elsewhere]
-    partly = f"CPU of {', '.join(part)} is the client's alone: the cluster's workers are not counted."
-    return parsers[:1] + algorithms + ([partly] if part else [])
+def _taken(race: Race) -> Iterator[str]:
+    once, kept, base = race.once, race.kept, race.base
+    if not once.worthwhile and kept is once:
+        yield _nothing(race, once)
+        return
+    if kept is once:
+        yield f"Take {_priced(race, once)}"
+        if any(entry.warm for entry in race.runners):
+            yield "Keeping a pool open is not shown to gain 10 % more."
+        return
+    if once.worthwhile:
+        yield f"For one run take {_priced(race, once)}"
+    else:
+        yield f"For one run take {base.name}: no other is shown to gain 10 %."
+    yield f"With a pool kept open take {_priced(race, kept)}"
 
 
-def _choice(entries: Sequence[Entry], race: Race) -> Entry:
-    """The cheapest in CPU of those that are as good as fastest; the first variant where nothing is worthwhile."""
-    worthwhile = [entry for entry in entries if entry.speedup >= WORTHWHILE]
-    fastest = min((entry.median_s for entry in worthwhile), default=0.0)
-    near = [entry for entry in worthwhile if entry.median_s <= fastest * NEAR]
-    return min(near, key=lambda entry: (entry.elsewhere, entry.cpu_s), default=race.base)
+def _nothing(race: Race, contest: Contest) -> str:
+    best = contest.equals[0]
+    nearest = "" if best is race.base else f" ({best.name}: {_gain(race.gain(race.base, best))})"
+    return f"No variant is shown to gain 10 % on {race.base.name}{nearest}: take {race.base.name}."
 
 
-def _priced(entry: Entry) -> str:
-    return f"{entry.name} ({duration(entry.median_s)}, {times(entry.speedup)}, {cpu(entry)} of CPU)"
+def _priced(race: Race, contest: Contest) -> str:
+    """What is taken, and who could be just as well: at which price."""
+    take = contest.take
+    gain = _gain(race.gain(race.base, take))
+    said = f"{take.name}: {gain} {race.base.name}, {duration(take.median_s)}, {cpu(take)} of CPU."
+    others = [entry for entry in contest.equals if entry is not take]
+    if not others:
+        return said
+    named = ", ".join(f"{entry.name}{_more_cpu(entry, take)}" for entry in others[:_NAMED])
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return f"{said} Equally fast (within {percent(contest.within)}): {named}{more}."
 
 
-def _control(race: Race) -> list[str]:
+def _more_cpu(entry: Entry, take: Entry) -> str:
+    if entry.elsewhere or take.elsewhere or not take.cpu_s:
+        return ""
+    more = entry.cpu_s / take.cpu_s - 1
+    if more >= 1:
+        return f" ({times(more + 1)} the CPU)"
+    return f" ({percent(abs(more))} {'more' if more > 0 else 'less'} CPU)" if abs(more) >= 0.01 else ""
+
+
+def _bound(race: Race) -> str:
+    shares, base = race.shares, race.base
+    queue = ""
+    if shares.cpu_wait is not None and shares.cpu_wait >= 0.01:
+        queue = f" and waited for a CPU for {percent(shares.cpu_wait)}"
+    return (
+        f"Bound by {shares.bound}: {base.name} computed for {percent(shares.computing)}{queue} of its "
+        f"{duration(base.median_s)}."
+    )
+
+
+def _beside(race: Race) -> Iterator[str]:
+    """What was run and takes no part: another parser, another algorithm; and what figures leave out."""
+    base = race.base
+    parsers = [entry for entry in race.left_out if entry.parser != base.parser and entry.warm == base.warm]
+    if parsers and race.first_ran:
+        yield f"Left out, another parser: {parsers[0].name} is {_gain(race.gain(base, parsers[0]))} {base.name}."
+    for entry in race.left_out:
+        if entry.reference and race.first_ran:
+            cores = ", on one core" if entry.parallelism < 1.2 else f", on {entry.parallelism:.1f} cores"
+            yield f"Left out, another algorithm: {entry.name} is {_gain(race.gain(base, entry))} {base.name}{cores}."
+    partly = [entry.name for entry in race.entries if entry.elsewhere]
+    if partly:
+        yield f"CPU of {', '.join(partly)} is the client's alone: the cluster's workers are not counted."
+
+
+def _passes(race: Race) -> Iterator[str]:
+    if race.paired is None:
+        return
+    void = f"; {race.taken.void} of {race.taken.tried} rounds were void, and repeated" if race.taken.void else ""
+    most = max(entry.passes for entry in race.entries)
+    width = f", to ± {percent(race.half_width)}" if 0 < race.half_width < 10 else ""
+    yield f"{most} passes, {race.setting}; all intervals hold together with 95 %{width}{void}."
+
+
+def _gain(gain: Gain) -> str:
+    return f"{times(gain.estimate)} ({_span(gain)})" if gain.passes else times(gain.estimate)
+
+
+def span(gain: Gain | None) -> str:
+    """``4.71 to 5.22``; ``–`` where there is no interval."""
+    return "–" if gain is None or not gain.passes or gain.low <= 0 else _span(gain)
+
+
+def _span(gain: Gain) -> str:
+    return f"{_short(gain.low)} to {_short(gain.high)}"
+
+
+def _short(ratio: float) -> str:
+    return times(ratio).removesuffix(" ×")
+
+
+def _control(race: Race) -> Iterator[str]:
     off = [entry for entry in race.entries if entry.misses_ideal]
     if not off:
-        return ["As it must be: each within 25 % of its ideal."]
-    return [
-        f"WARNING: {entry.name} reached {times(entry.speedup)}, its ideal is {times(entry.ideal or 1)}: "
-        "the machine was busy or the harness is at fault; doubt the figures beside it."
-        for entry in off
-    ]
+        yield "As it must be: each within 25 % of its ideal."
+    for entry in off:
+        yield (
+            f"WARNING: {entry.name} reached {times(entry.speedup)}, its ideal is {times(entry.ideal or 1)}: "
+            "the machine was busy or the harness is at fault; doubt the figures beside it."
+        )
 
 
 def cpu(entry: Entry) -> str:
     """CPU seconds of a round, ``≥`` where they are of a part."""
     return ("≥ " if entry.elsewhere else "") + duration(entry.cpu_s)
-
-
-def duration(seconds: float) -> str:
-    """Three digits and a unit: ``1.23 s``, ``45.6 ms``, ``789 µs``."""
-    seconds = float(f"{seconds:.3g}")
-    scales = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
-    unit, scale = next(((unit, scale) for unit, scale in scales if abs(seconds) >= scale), ("ns", 1e-9))
-    value = seconds / scale
-    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{value:.{digits}f} {unit}"
-
-
-def times(ratio: float) -> str:
-    """``7.80 ×``; below a tenth two digits: ``0.0012 ×``."""
-    if 0 < ratio < 0.1:
-        return f"{float(f'{ratio:.2g}'):.10f}".rstrip("0") + " ×"
-    ratio = float(f"{ratio:.3g}")
-    return f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.1f} ×" if ratio < 100 else f"{ratio:.0f} ×"

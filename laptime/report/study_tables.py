@@ -10,8 +10,8 @@ from rich.table import Table
 
 from laptime.report.console import escaped, plain, printed
 from laptime.report.findings import findings, number
-from laptime.report.race import duration, times
 from laptime.report.study import Line, Point, Study
+from laptime.report.units import duration, times
 
 _ANY = 1000
 NOTHING = "–"

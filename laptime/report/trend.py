@@ -15,7 +15,7 @@ from rich.text import Text
 from laptime.history import Point
 from laptime.report.comparison import size
 from laptime.report.console import escaped, plain, printed
-from laptime.report.race import duration
+from laptime.report.units import duration
 from laptime.trend import ChangePoint, Series
 
 HEIGHT = 14

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
+from laptime.analysis.race import Entry, Race, is_control, races
 from laptime.history import DESELECTED, FAILED, PASSED, Run, differences
 from laptime.report import findings
 from laptime.report.console import fingerprint_line
@@ -25,7 +26,7 @@ from laptime.report.page.charts import timeline as timeline_chart
 from laptime.report.page.charts import trend as trend_chart
 from laptime.report.page.figure import Card, Figure, Section, Table, count, distinct, listed, sentence
 from laptime.report.page.material import THINNED, Benchmark, Group, Material, Place, places
-from laptime.report.race import Entry, Race, advise, is_control, races, verdict
+from laptime.report.race import is_doubt, verdict
 from laptime.report.runs import short
 from laptime.report.study import StudyError, studies
 
@@ -194,12 +195,9 @@ def _verdict(race: Race) -> tuple[list[str], list[str]]:
     said = verdict(race)
     if is_control(race):
         return said[:1], said[1:]
-    doubts = [one for one in said if one.startswith("WARNING")]
-    rest = [one for one in said if one not in doubts]
-    if len(rest) < 2:
-        return [*doubts, *rest], []
-    bound, taken, *others = rest
-    return [*doubts, taken], [bound, *others]
+    doubts = [sentence for sentence in said if is_doubt(sentence)]
+    rest = [sentence for sentence in said if sentence not in doubts]
+    return ([*doubts, *rest[:1]], rest[1:]) if not race.unfit else (doubts, rest)
 
 
 def _speedups(work: Sequence[_Raced], anchor: str, where: str) -> Iterator[Section]:
@@ -235,8 +233,7 @@ def _watched(one: _Raced) -> list[timeline_chart.Variant]:
         for each in one.group.documents
         if isinstance(each["extra_info"].get("timeline"), Mapping)
     }
-    advice = advise(one.race)
-    wanted = {advice.once.name, advice.kept.name}
+    wanted = {one.race.once.take.name, one.race.kept.take.name}
     chosen: dict[str, timeline_chart.Variant] = {}
     same = [(e, r) for e, r in one.measured if e.parser == one.race.base.parser and not e.reference]
     # the first variant, what is recommended, and then the fastest

@@ -13,8 +13,8 @@ from laptime.report.findings import number
 from laptime.report.page import theme
 from laptime.report.page.charts import rows as drawn
 from laptime.report.page.figure import Figure, counts, significant, slug
-from laptime.report.race import duration
 from laptime.report.study import Line, Point, Study
+from laptime.report.units import duration
 
 HEIGHT = 320
 TWICE: Sequence[Mapping[str, Any]] = (drawn.HALO, {})

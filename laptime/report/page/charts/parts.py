@@ -12,8 +12,8 @@ from laptime.report.page import theme
 from laptime.report.page.charts import rows as drawn
 from laptime.report.page.charts.lines import LOG_FROM, LONG_NAME, made, name_of, per_item, rounds_of, titled, told
 from laptime.report.page.figure import Figure, significant, spec, unit
-from laptime.report.race import duration, times
 from laptime.report.study import Line, Study
+from laptime.report.units import duration, times
 
 _LABELED = 0.07
 """The least share of the longest bar into which a digit fits."""

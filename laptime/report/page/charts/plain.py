@@ -10,7 +10,7 @@ import altair as alt
 from laptime.report.page import theme
 from laptime.report.page.charts import rows as drawn
 from laptime.report.page.figure import MOST_DOTS, Figure, count, dots, jitter, listed, significant, slug, spec, unit
-from laptime.report.race import duration, times
+from laptime.report.units import duration, times
 
 MOST_ROWS = 60
 """Of one chart; the others are in its table."""

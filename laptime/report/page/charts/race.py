@@ -8,6 +8,7 @@ from typing import Any
 
 import altair as alt
 
+from laptime.analysis.race import Entry, Race, is_control
 from laptime.report.page import theme
 from laptime.report.page.charts import rows as drawn
 from laptime.report.page.figure import (
@@ -23,8 +24,8 @@ from laptime.report.page.figure import (
     spec,
     unit,
 )
-from laptime.report.race import Entry, Race, advise, cpu, duration, is_control, times
-from laptime.stats import intervals
+from laptime.report.race import cpu, span
+from laptime.report.units import duration, times
 
 _JITTER = 0.13
 """Of a row's height, up and down."""
@@ -61,7 +62,7 @@ def race(found: Race, measured: Measured) -> Figure:
         subtitle=_subtitle(found, measured),
         alt=f"{_title(found)} " + " ".join(_told(entry) for entry, _ in measured[:12]),
         spec=_race_spec(found, measured, taken, scale, named),
-        columns=("variant", "median", "95 % interval", "speed-up", "CPU", "CPUs busy", "rounds"),
+        columns=("variant", "median", "speed-up", "95 % interval", "CPU", "CPUs busy", "passes"),
         rows=[_cells(entry, rounds) for entry, rounds in measured],
         small=True,
     )
@@ -74,27 +75,29 @@ def _title(found: Race) -> str:
         return f"Off its known ideal: {listed(off)}." if off else "Each is within 25 % of its known ideal."
     if len(found.entries) == 1:
         return f"{base.name} takes {duration(base.median_s)}."
-    advice = advise(found)
-    best = advice.kept
+    if found.unfit:
+        return f"No verdict: the fastest was {fastest.name}, {duration(fastest.median_s)}."
+    best = found.kept.take
     if best is base:
         if fastest is base:
             return f"{base.name} is the fastest: {duration(base.median_s)}."
-        return f"{base.name} ({duration(base.median_s)}) stands: nothing that does the same work gains 10 % on it."
+        return f"{base.name} ({duration(base.median_s)}) stands: nothing that does the same work is shown to gain 10 %."
     return f"{best.name} takes {duration(best.median_s)} where {base.name} takes {duration(base.median_s)}."
 
 
 def _taken(found: Race) -> set[str]:
     """What is recommended."""
-    if is_control(found) or len(found.entries) == 1:
+    if is_control(found) or len(found.entries) == 1 or found.unfit:
         return set()
-    advice = advise(found)
-    return {advice.once.name, advice.kept.name}
+    return {found.once.take.name, found.kept.take.name}
 
 
 def _subtitle(found: Race, measured: Measured) -> str:
     numbers = counts([entry.rounds for entry, _ in measured], "round")
     taken = f" {_TAKEN} bold: recommended." if _taken(found) else ""
     said = f"A dot is a round ({numbers} a variant), the bar ends at their median; dashed: {found.base.name}.{taken}"
+    if found.paired is not None:
+        said += " Line: the 95 % interval of the gain; all of them hold together."
     if any(len(rounds.wall_s) > MOST_DOTS for _, rounds in measured):
         said += f" Of more than {MOST_DOTS} rounds, {MOST_DOTS} quantiles are drawn."
     if any(rounds.thinned for _, rounds in measured):
@@ -107,17 +110,30 @@ def _told(entry: Entry) -> str:
 
 
 def _cells(entry: Entry, rounds: Rounds) -> tuple[str, ...]:
-    interval = None if rounds.thinned else intervals.of_median(rounds.wall_s)
     speedup = times(entry.speedup) + (f" (ideal {times(entry.ideal)})" if entry.ideal is not None else "")
     return (
         entry.name,
         duration(entry.median_s),
-        "too few rounds" if interval is None else f"{duration(interval.low)} – {duration(interval.high)}",
         speedup,
+        span(entry.gain),
         cpu(entry),
         f"{entry.parallelism:.2f}",
-        f"{entry.rounds}{' (thinned)' if rounds.thinned else ''}",
+        f"{entry.passes or entry.rounds}{' (thinned)' if rounds.thinned else ''}",
     )
+
+
+def _in_brackets(entry: Entry) -> str:
+    interval = span(entry.gain)
+    return "" if interval == "–" else f" ({interval})"
+
+
+def _interval(found: Race, entry: Entry, scale: float) -> dict[str, float]:
+    """Where the variant's time would be at either end of its gain's interval; its median where there is none."""
+    gain = entry.gain
+    known = gain is not None and gain.passes and gain.low > 0
+    ends = (entry.speedup / gain.high, entry.speedup / gain.low) if gain is not None and known else (1.0, 1.0)
+    low, high = (significant(entry.median_s * end * scale) for end in ends)
+    return {"fast": low, "slow": high}
 
 
 def _race_spec(found: Race, measured: Measured, taken: Collection[str], scale: float, named: str) -> dict[str, Any]:
@@ -127,9 +143,10 @@ def _race_spec(found: Race, measured: Measured, taken: Collection[str], scale: f
             "y": number + drawn.TEXT,
             "row": number + drawn.MARKS,
             "name": f"{_TAKEN} {entry.name}" if entry.name in taken else entry.name,
-            "figure": f"{duration(entry.median_s)}  {times(entry.speedup)}",
+            "figure": f"{duration(entry.median_s)}  {times(entry.speedup)}{_in_brackets(entry)}",
             "bold": entry.name in taken,
             "median": significant(entry.median_s * scale),
+            **_interval(found, entry, scale),
             "family": rounds.family,
             "zero": 0,
         }
@@ -152,6 +169,7 @@ def _race_spec(found: Race, measured: Measured, taken: Collection[str], scale: f
         base.mark_rule(strokeDash=[4, 4], color=theme.token("axis")),
         medians.mark_bar(height=5, opacity=0.35).encode(x=x, x2=alt.X2("zero")),
         medians.mark_tick(thickness=3, size=18).encode(x=x),
+        medians.mark_rule(strokeWidth=2).encode(x=drawn.x("fast", "", zero=True), x2=alt.X2("slow")),
         alt.Chart(drawn.data(points))
         .mark_circle(size=26, opacity=0.65)
         .encode(

@@ -25,8 +25,8 @@ from laptime.report.page.charts.lines import (
     y_axis,
 )
 from laptime.report.page.figure import Figure, listed, significant, spec
-from laptime.report.race import duration, times
 from laptime.report.study import Line, Point, Study
+from laptime.report.units import duration, times
 from laptime.stats.scaling import NoFit, Usl, knee
 
 _STEPS = 48

@@ -16,7 +16,7 @@ import altair as alt
 from laptime.report.page import theme
 from laptime.report.page.charts import rows as drawn
 from laptime.report.page.figure import Figure, count, listed, sentence, significant, slug, spec, unit
-from laptime.report.race import duration
+from laptime.report.units import duration
 
 MOST_VARIANTS = 6
 MOST_LANES = 16

@@ -18,8 +18,8 @@ from laptime.history import Point
 from laptime.report.page import theme
 from laptime.report.page.charts import rows as drawn
 from laptime.report.page.figure import Figure, count, counts, significant, slug, spec, unit
-from laptime.report.race import duration
 from laptime.report.trend import percent
+from laptime.report.units import duration
 from laptime.trend import ChangePoint, Series
 
 _HEIGHT = 120

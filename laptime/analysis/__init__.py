@@ -1,0 +1,1 @@
+"""What stored figures say: decided here, worded elsewhere. Pure."""

@@ -1,0 +1,489 @@
+"""The race: which way to run a piece of work is fastest, which are equally fast, and whether that can be told. Pure.
+
+The input is a benchmark as pytest-benchmark writes it to JSON, with the `extra_info` of `laptime.lap`. A race was run
+in passes: in each, every variant was timed once, in an order drawn anew. Speed-ups are compared within passes, and all
+intervals of a race hold together (`laptime.stats.paired`).
+
+A variant is taken only where the lower end of its gain over the first variant is above `WORTHWHILE`. Nobody is named
+where the race was not fit: too few passes, a machine that was busy, a canary that came out at two speeds, or a winner
+that can't be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+from statistics import median
+from typing import Any, NamedTuple
+
+from laptime.stats.paired import CONFIDENCE, Gain, Passes
+
+WORTHWHILE = 1.10
+"""A speed-up below 10 % is not worth a pool."""
+NEAR = 1.10
+"""Of variants that are equally fast, one is taken for its CPU time where its estimate is within 10 % of the best."""
+CHEAPER = 0.95
+"""CPU seconds that differ by less than 5 % decide nothing."""
+ENOUGH_PASSES = 8
+"""Fewer tell too little of how much a variant's figures vary."""
+PRECISE = 0.05
+"""The half width of an interval at which a race has told enough."""
+MOSTLY_WAITING, MOSTLY_COMPUTING = 0.25, 0.75
+"""CPU seconds over wall seconds of the first variant, below and above which one thing bound the work."""
+MOST_VOID = 0.25
+"""Of a race's rounds that others may disturb."""
+CANARY_CONFIDENCE = 0.99
+CANARY_TOLERANCE = 0.02
+"""The two canaries of a pass do the same: an interval of their ratio that lies farther than this from 1 is a fault."""
+SAME_CPU_SLACK = 0.75
+"""A client that keeps its connections needs less CPU than the first variant, but hardly less than three quarters."""
+CONTROL_TOLERANCE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One variant's figures.
+
+    variant      its name without workers, start method and the like
+    meaning      what it does, where the name doesn't say
+    median_s     wall seconds of a round
+    gain         over the first variant, with its interval; None where it wasn't run in passes
+    speedup      the same without an interval: medians, on the recorded passes that both played, where there is no gain
+    cpu_s        CPU seconds of a round (median), child processes included
+    parallelism  CPU seconds over wall seconds (median over rounds)
+    passes       of the race in which it was timed without being disturbed
+    tried, void  rounds that were run, and those of them that others disturbed
+    waited_s     what its threads waited for a CPU, in a round (mean); None where the system doesn't tell
+    first        whether the others are compared with it; None where the suite doesn't say
+    elsewhere    whether processes that are not ours (a running cluster's) worked too: CPU figures are of a part only
+    """
+
+    name: str
+    fullname: str
+    variant: str
+    meaning: str
+    median_s: float
+    gain: Gain | None
+    speedup: float
+    cpu_s: float
+    parallelism: float
+    rounds: int
+    passes: int
+    tried: int
+    void: int
+    waited_s: float | None
+    workers: int | None
+    processes: bool
+    warm: bool
+    reference: bool
+    parser: str | None
+    ideal: float | None
+    first: bool | None
+    elsewhere: bool = False
+
+    @property
+    def misses_ideal(self) -> bool:
+        """Whether a control's speed-up is off its known ideal by more than the tolerance."""
+        return self.ideal is not None and abs(self.speedup / self.ideal - 1) > CONTROL_TOLERANCE
+
+
+class Shares(NamedTuple):
+    """Of the first variant's wall time: computing, waiting for what it asked for, and waiting for a CPU."""
+
+    computing: float
+    waiting: float
+    cpu_wait: float | None
+
+    @property
+    def bound(self) -> str:
+        """``waiting``, ``computing``, or both: of the time for which it had, or needed, no CPU that others had."""
+        computing = self.computing / max(self.computing + self.waiting, 1e-9)
+        if computing < MOSTLY_WAITING:
+            return "waiting"
+        return "computing" if computing > MOSTLY_COMPUTING else "waiting and computing"
+
+
+class Taken(NamedTuple):
+    """What others took while a race's rounds ran, in CPUs; and how many rounds were tried, and void."""
+
+    others: float
+    stolen: float
+    tried: int
+    void: int
+
+
+_NOTHING_TAKEN = Taken(0.0, 0.0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Who is fastest among the variants that do the same work.
+
+    equals      those that are not shown to be slower than the best, the fastest first
+    within      by how much one of the equals may be slower than the best at most, as a share; 0 where there is but one
+    take        the equal to run: the first variant where no gain is shown, else the cheapest in CPU of those near the
+                best
+    worthwhile  whether the lower end of the best's gain over the first variant is above `WORTHWHILE`
+    """
+
+    equals: tuple[Entry, ...]
+    within: float
+    take: Entry
+    worthwhile: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a race names nobody.
+
+    kind  "look": it was asked for fewer passes than a verdict needs; "passes": others left too few; "unpaired": it was
+          not run in passes; "first": the first variant was not run; "busy": others disturbed too many rounds; "canary":
+          the same work came out at two speeds (`gain`); "impossible": `entry` gained more than `bound` allows
+    """
+
+    kind: str
+    entry: Entry | None = None
+    bound: float = 0.0
+    gain: Gain | None = None
+
+
+@dataclass(frozen=True)
+class Race:
+    """One workload: its variants, fastest first, and the one that the others are compared with.
+
+    base        the first variant; where that was not run, the first that was
+    first_ran   whether it was
+    canary      seconds of the two canaries in each pass; empty where there were none
+    gil_on_by   what turned the GIL on, where a free-threaded build had it on nevertheless
+    """
+
+    workload: str
+    summary: str
+    setting: str
+    base: Entry
+    entries: tuple[Entry, ...]
+    cpus: float
+    first_ran: bool = True
+    look: bool = False
+    taken: Taken = _NOTHING_TAKEN
+    canary: tuple[tuple[float, float], ...] = ()
+    gil: bool = True
+    gil_on_by: str | None = None
+    paired: Passes | None = None
+    confidences: Mapping[str, float] = field(default_factory=dict)
+
+    def gain(self, over: Entry, entry: Entry) -> Gain:
+        """How many times as fast one entry is as another; without an interval where they were not run in passes."""
+        if over is entry:
+            return Gain(1.0, 1.0, 1.0, over.passes)
+        if self.paired is None:
+            return Gain(over.median_s / entry.median_s, 0.0, inf, 0)
+        # one that left the race early did so at a look with a confidence of its own
+        confidence = max(self.confidences[over.fullname], self.confidences[entry.fullname])
+        return self.paired.gain(over.fullname, entry.fullname, confidence)
+
+    @property
+    def shares(self) -> Shares:
+        """What the first variant's time went into."""
+        base = self.base
+        computing = min(base.cpu_s / base.median_s, 1.0)  # the two clocks differ by a little
+        cpu_wait = None if base.waited_s is None else min(base.waited_s / base.median_s, 1.0 - computing)
+        return Shares(computing, max(0.0, 1.0 - computing - (cpu_wait or 0.0)), cpu_wait)
+
+    @property
+    def runners(self) -> tuple[Entry, ...]:
+        """The variants that do the same work: another algorithm or another parser is no variant of it."""
+        return tuple(entry for entry in self.entries if not entry.reference and entry.parser == self.base.parser)
+
+    @cached_property
+    def once(self) -> Contest:
+        """For a single run: a pool, if there is one, is started for it."""
+        return _contest(self, [entry for entry in self.runners if not entry.warm])
+
+    @cached_property
+    def overall(self) -> Contest:
+        """Whatever is kept open."""
+        return _contest(self, self.runners)
+
+    @cached_property
+    def kept(self) -> Contest:
+        """Where a pool is kept open from run to run; the same as `once` where that gains nothing worthwhile."""
+        contest = self.overall
+        if contest.take.warm:
+            more = self.gain(self.once.take, contest.take)
+            if more.low > 1 and more.estimate > WORTHWHILE:
+                return contest
+        return self.once
+
+    @property
+    def half_width(self) -> float:
+        """The widest interval of those that the verdict rests on: the gains of the equals over the first variant."""
+        entries = {entry.fullname: entry for contest in (self.once, self.kept) for entry in contest.equals}
+        return max(
+            (self.gain(self.base, entry).half_width for entry in entries.values() if entry is not self.base),
+            default=0.0,
+        )
+
+    @property
+    def left_out(self) -> tuple[Entry, ...]:
+        """What was run beside the contest."""
+        return tuple(entry for entry in self.entries if entry not in self.runners)
+
+    @cached_property
+    def unfit(self) -> tuple[Unfit, ...]:
+        """Why nobody is named; empty where the race is fit."""
+        return tuple(_unfit(self))
+
+    def equal_to_best(self, entry: Entry) -> bool:
+        """Whether it is not shown to be slower than the best of those that do the same work."""
+        return any(entry is equal for equal in self.overall.equals)
+
+
+def losers(race: Race) -> frozenset[str]:
+    """Full names of the variants that are shown to be too slow for any contest: they need no more passes."""
+    lost = []
+    for entry in race.entries:
+        if entry is race.base or entry in race.left_out:
+            continue
+        contests = [race.runners] if entry.warm else [race.runners, [one for one in race.runners if not one.warm]]
+        bests = [min(contest, key=lambda one: _pace(race, one)) for contest in contests]
+        if all(race.gain(entry, best).low > NEAR for best in bests):
+            lost.append(entry.fullname)
+    return frozenset(lost)
+
+
+# reading
+
+
+def races(benchmarks: Iterable[Mapping[str, Any]]) -> list[Race]:
+    """Group benchmarks into races, in the order in which they were run; what isn't one of ours is left out."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for benchmark in in_order(benchmarks):
+        info = benchmark.get("extra_info", {})
+        if "workload" in info and "study" not in info:
+            groups.setdefault(_name(benchmark), []).append(benchmark)
+    return [_race(group) for group in groups.values()]
+
+
+def in_order(benchmarks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """As they were collected, which a store doesn't keep: the first of a study is what others are compared with."""
+    return sorted(benchmarks, key=_position)
+
+
+def _position(benchmark: Mapping[str, Any]) -> int:
+    position = (benchmark.get("extra_info") or {}).get("position")
+    return position if isinstance(position, int) else -1  # of before positions were stored, or of somebody else
+
+
+def _race(group: Sequence[Mapping[str, Any]]) -> Race:
+    first = next((one for one in group if one["extra_info"].get("first")), group[0])
+    seconds = {_key(one): _by_race_pass(one["extra_info"]["rounds"]) for one in group}
+    paired = Passes(seconds, _kinds(group)) if len(group) > 1 and all(map(any, seconds.values())) else None
+    confidences = {_key(one): _raced(one).get("confidence", CONFIDENCE) for one in group}
+    entries = [_entry(one, first, paired, confidences) for one in group]
+    base = entries[group.index(first)]
+    return Race(
+        workload=_name(first),
+        summary=first["extra_info"].get("summary", ""),
+        setting=_setting(first["extra_info"]),
+        base=base,
+        entries=tuple(
+            sorted(
+                entries, key=lambda entry: (1 / entry.gain.estimate * base.median_s) if entry.gain else entry.median_s
+            )
+        ),
+        cpus=min(first["extra_info"]["affinity_cpus"], first["extra_info"]["cpu_quota"] or inf),
+        first_ran=base.first is not False,
+        look=any(_raced(one).get("look") for one in group),
+        taken=_taken(group),
+        canary=next((tuple((a, b) for a, b in found) for one in group if (found := _raced(one).get("canary"))), ()),
+        gil=all("on" in one["extra_info"].get("gil", ["on"]) for one in group),
+        gil_on_by=next(filter(None, (one["extra_info"].get("gil_on_by") for one in group)), None),
+        paired=paired,
+        confidences=confidences,
+    )
+
+
+def _key(benchmark: Mapping[str, Any]) -> str:
+    return str(benchmark.get("fullname") or benchmark.get("name"))
+
+
+def _raced(benchmark: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = benchmark["extra_info"].get("race")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _name(benchmark: Mapping[str, Any]) -> str:
+    return str(benchmark["group"] or benchmark["extra_info"]["workload"])
+
+
+def _setting(info: Mapping[str, Any]) -> str:
+    if info.get("http") == "live":
+        return "live"
+    return f"replay at {info['latency']} pace" if info.get("latency") else "no HTTP"
+
+
+def _taken(group: Sequence[Mapping[str, Any]]) -> Taken:
+    tried = [one["extra_info"].get("tried") or {} for one in group]
+    wall_s = sum(one.get("wall_s", 0.0) for one in tried) or inf
+    return Taken(
+        sum(one.get("others_s", 0.0) for one in tried) / wall_s,
+        sum(one.get("stolen_s", 0.0) for one in tried) / wall_s,
+        sum(one.get("rounds", 0) for one in tried),
+        sum(one.get("void", 0) for one in tried),
+    )
+
+
+def _entry(
+    one: Mapping[str, Any], first: Mapping[str, Any], paired: Passes | None, confidences: Mapping[str, float]
+) -> Entry:
+    info = one["extra_info"]
+    rounds, tried = info["rounds"], info.get("tried") or {}
+    walls = rounds["wall_s"]
+    waited = [seconds for seconds in rounds.get("waited_s", ()) if seconds is not None]
+    gain = None
+    if paired is not None and one is not first:
+        gain = paired.gain(_key(first), _key(one), max(confidences[_key(first)], confidences[_key(one)]))
+    elif one is first:
+        gain = Gain(1.0, 1.0, 1.0, 0)
+    return Entry(
+        name=str(info.get("label") or one["param"] or one["name"]),
+        fullname=_key(one),
+        variant=str(info.get("variant") or ""),
+        meaning=str(info.get("meaning") or ""),
+        median_s=median(walls),
+        gain=gain,
+        speedup=gain.estimate if gain else speedup(first["extra_info"]["rounds"], rounds),
+        cpu_s=median(rounds["cpu_s"]),
+        parallelism=info["parallelism"],
+        rounds=len(walls),
+        passes=sum(seconds is not None for seconds in _by_race_pass(rounds)),
+        tried=tried.get("rounds", len(walls)),
+        void=tried.get("void", 0),
+        waited_s=sum(waited) / len(waited) if waited and len(waited) == len(walls) else None,
+        workers=info.get("workers"),
+        processes=info.get("start_method") is not None,
+        warm=info.get("lifecycle") == "warm",
+        reference=bool(info.get("reference")),
+        parser=info.get("parser"),
+        ideal=info.get("ideal") if first["extra_info"].get("ideal") is None else None,
+        first=info.get("first"),
+        elsewhere=bool(info.get("cpu_elsewhere")),
+    )
+
+
+def _by_race_pass(rounds: Mapping[str, Any]) -> list[float | None]:
+    """Seconds of each pass of the race: the median of its rounds; None where there were none that others let pass."""
+    numbers = rounds.get("race_pass") or ()
+    void = rounds.get("void") or [False] * len(numbers)
+    found: dict[int, list[float]] = {}
+    for number, wall_s, is_void in zip(numbers, rounds["wall_s"], void, strict=False):
+        if not is_void and wall_s > 0:
+            found.setdefault(number, []).append(wall_s)
+    return [median(found[number]) if number in found else None for number in range(max(found, default=-1) + 1)]
+
+
+def _kinds(group: Sequence[Mapping[str, Any]]) -> list[object] | None:
+    """Which recording each pass played; None where there is none."""
+    found: dict[int, object] = {}
+    for one in group:
+        rounds = one["extra_info"]["rounds"]
+        found |= dict(zip(rounds.get("race_pass") or (), rounds.get("pass") or (), strict=False))
+    return [found.get(number) for number in range(max(found) + 1)] if found else None
+
+
+def speedup(base: Mapping[str, Sequence[Any]], other: Mapping[str, Sequence[Any]]) -> float:
+    """How many times as fast `other` is, where it was not run in passes: medians, summed over the recorded passes that
+    both played.
+
+    A recorded pass differs from the next by the jitter of the origin, so only like is compared with like.
+    """
+    base_s, other_s = _by_recorded_pass(base), _by_recorded_pass(other)
+    common = base_s.keys() & other_s.keys()
+    if not common:
+        return float(median(base["wall_s"]) / median(other["wall_s"]))
+    return sum(median(base_s[one]) for one in common) / sum(median(other_s[one]) for one in common)
+
+
+def _by_recorded_pass(rounds: Mapping[str, Sequence[Any]]) -> dict[int, list[float]]:
+    by_pass: dict[int, list[float]] = {}
+    for number, wall_s in zip(rounds.get("pass", ()), rounds["wall_s"], strict=False):
+        by_pass.setdefault(number, []).append(wall_s)
+    return by_pass
+
+
+# deciding
+
+
+def _pace(race: Race, entry: Entry) -> float:
+    return 1 / race.gain(race.base, entry).estimate
+
+
+def _contest(race: Race, entries: Sequence[Entry]) -> Contest:
+    """The base takes part in each: that nothing gains on it is an outcome."""
+    ordered = sorted({id(entry): entry for entry in (race.base, *entries)}.values(), key=lambda one: _pace(race, one))
+    best = ordered[0]
+    equals = tuple(entry for entry in ordered if race.gain(entry, best).low <= 1)
+    within = max((race.gain(entry, best).high - 1 for entry in equals if entry is not best), default=0.0)
+    worthwhile = race.gain(race.base, best).low > WORTHWHILE
+    if not worthwhile:
+        return Contest(equals, within, race.base, worthwhile=False)
+    near = [
+        entry
+        for entry in equals
+        if race.gain(race.base, entry).low > WORTHWHILE and race.gain(entry, best).estimate <= NEAR
+    ]
+    cheapest = min(near, key=lambda entry: (entry.elsewhere, entry.cpu_s))
+    take = cheapest if cheapest.cpu_s < CHEAPER * best.cpu_s or best.elsewhere else best
+    return Contest(equals, within, take, worthwhile=True)
+
+
+def _unfit(race: Race) -> Iterable[Unfit]:
+    if not race.first_ran:
+        yield Unfit("first")
+    if len(race.entries) < 2:
+        return
+    if race.paired is None:
+        yield Unfit("unpaired")
+        return
+    if race.taken.tried and race.taken.void > MOST_VOID * race.taken.tried:
+        yield Unfit("busy")
+    contenders = {entry.fullname: entry for contest in (race.once, race.kept) for entry in (*contest.equals, race.base)}
+    fewest = min(contenders.values(), key=lambda entry: entry.passes)
+    if race.look:
+        yield Unfit("look")
+    elif fewest.passes < ENOUGH_PASSES:
+        yield Unfit("passes", fewest)
+    if (canary := _canary(race)) is not None:
+        yield Unfit("canary", gain=canary)
+    for entry in contenders.values():
+        bound = _most_gain(race, entry)
+        if race.gain(race.base, entry).low > bound:
+            yield Unfit("impossible", entry, bound)
+
+
+def _canary(race: Race) -> Gain | None:
+    """The ratio of the two canaries where they came out at two speeds."""
+    if len(race.canary) < ENOUGH_PASSES:
+        return None
+    one, other = zip(*race.canary, strict=True)
+    gain = Passes({"one": one, "other": other}).gain("one", "other", CANARY_CONFIDENCE)
+    return gain if gain.low > 1 + CANARY_TOLERANCE or gain.high < 1 / (1 + CANARY_TOLERANCE) else None
+
+
+def _most_gain(race: Race, entry: Entry) -> float:
+    """The most that an entry can gain: what the first variant computes has to be computed, on the CPUs that it uses."""
+    share = race.shares.computing
+    if share <= 0 or entry.elsewhere:
+        return inf
+    # under a GIL one thread's worth of bytecode, and what C code computes without it
+    workers = (entry.workers or race.cpus) if entry.processes or not race.gil else 1.0
+    cpus = min(race.cpus, max(workers, entry.parallelism))
+    return cpus / share / (1.0 if share > MOSTLY_COMPUTING else SAME_CPU_SLACK)
+
+
+def is_control(race: Race) -> bool:
+    """Whether the race is one whose outcome is known beforehand."""
+    return any(entry.ideal is not None for entry in race.entries)
