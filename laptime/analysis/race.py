@@ -178,11 +178,13 @@ class Race:
         """How many times as fast one entry is as another; without an interval where they were not run in passes."""
         if over is entry:
             return Gain(1.0, 1.0, 1.0, over.passes)
-        if self.paired is None:
-            return Gain(over.median_s / entry.median_s, 0.0, inf, 0)
-        # one that left the race early did so at a look with a confidence of its own
-        confidence = max(self.confidences[over.fullname], self.confidences[entry.fullname])
-        return self.paired.gain(over.fullname, entry.fullname, confidence)
+        if self.paired is not None:
+            # one that left the race early did so at a look with a confidence of its own
+            confidence = max(self.confidences[over.fullname], self.confidences[entry.fullname])
+            gain = self.paired.gain(over.fullname, entry.fullname, confidence)
+            if gain.passes:
+                return gain
+        return Gain(over.median_s / entry.median_s, 0.0, inf, 0)
 
     @property
     def shares(self) -> Shares:
@@ -280,7 +282,8 @@ def _position(benchmark: Mapping[str, Any]) -> int:
 def _race(group: Sequence[Mapping[str, Any]]) -> Race:
     first = next((one for one in group if one["extra_info"].get("first")), group[0])
     seconds = {_key(one): _by_race_pass(one["extra_info"]["rounds"]) for one in group}
-    paired = Passes(seconds, _kinds(group)) if len(group) > 1 and all(map(any, seconds.values())) else None
+    in_passes = all(one["extra_info"]["rounds"].get("race_pass") for one in group)
+    paired = Passes(seconds, _kinds(group)) if len(group) > 1 and in_passes else None
     confidences = {_key(one): _raced(one).get("confidence", CONFIDENCE) for one in group}
     entries = [_entry(one, first, paired, confidences) for one in group]
     base = entries[group.index(first)]
@@ -346,6 +349,7 @@ def _entry(
     gain = None
     if paired is not None and one is not first:
         gain = paired.gain(_key(first), _key(one), max(confidences[_key(first)], confidences[_key(one)]))
+        gain = gain if gain.passes else None
     elif one is first:
         gain = Gain(1.0, 1.0, 1.0, 0)
     return Entry(
@@ -378,6 +382,8 @@ def _by_race_pass(rounds: Mapping[str, Any]) -> list[float | None]:
     """Seconds of each pass of the race: the median of its rounds; None where there were none that others let pass."""
     numbers = rounds.get("race_pass") or ()
     void = rounds.get("void") or [False] * len(numbers)
+    if len(numbers) != len(rounds["wall_s"]):
+        return []  # thinned by the history: which round was in which pass is gone
     found: dict[int, list[float]] = {}
     for number, wall_s, is_void in zip(numbers, rounds["wall_s"], void, strict=False):
         if not is_void and wall_s > 0:

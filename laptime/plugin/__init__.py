@@ -1,7 +1,7 @@
 """The pytest plugin: options, fixtures and hooks. What they do is elsewhere in the package.
 
-Fixtures for a suite: `lap` times a piece of work, `replay` serves a cassette, `live_origin` gives a live site's URL,
-`record` records one, `laptime_options` is what the command line said.
+Fixtures for a suite: `race` times ways to run a function, `lap` times any piece of work, `replay` serves a cassette,
+`live_origin` gives a live site's URL, `record` records one, `laptime_options` is what the command line said.
 
 pytest loads this in every session of an environment that has laptime. What only a benchmark of ours needs is therefore
 imported where it is needed: a session without one starts 0.1 s earlier.
@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from laptime.plugin.discard import Discard
 from laptime.plugin.escapes import Escapes
 from laptime.plugin.lock import Lock
 from laptime.plugin.narrator import Narrator
+from laptime.plugin.racing import Races
 from laptime.project import INI_KEY
 from laptime.resources import KnownUnreachable, Resources
 
@@ -43,6 +45,7 @@ _LOOPBACK = "127.0.0.1,localhost"
 RESOURCES, NARRATOR, ESCAPES = pytest.StashKey[Resources](), pytest.StashKey[Narrator](), pytest.StashKey[Escapes]()
 LOCK = pytest.StashKey[Lock]()
 PASSES: pytest.StashKey[Passes] = pytest.StashKey()
+RACES = pytest.StashKey[Races]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -150,7 +153,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--har: only a replay is logged, and this is --http={parsed.http}")
     resources, narrator, escapes, lock = Resources(parsed), Narrator(config, parsed), Escapes(parsed), Lock()
     config.stash[RESOURCES], config.stash[NARRATOR], config.stash[ESCAPES] = resources, narrator, escapes
-    config.stash[LOCK] = lock
+    config.stash[LOCK], config.stash[RACES] = lock, Races()
     hooks = [Discard(config), Selection(resources), escapes, lock, Proxies()]
     if parsed.har is not None and not option("collectonly"):
         from laptime.plugin.logbook import Logbook
@@ -359,6 +362,15 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
             benchmark.extra_info["gil_on_by"] = culprit
 
     return run
+
+
+@pytest.fixture
+def race(lap: Callable[..., None], request: pytest.FixtureRequest) -> Callable[..., None]:
+    """``race(way, function, items, …)`` times one way to run a function; see `laptime.plugin.racing.Races.run`.
+
+    The cases of a test function are one race: they are timed in passes, and compared with the first of them.
+    """
+    return partial(request.config.stash[RACES].run, lap, request.node)
 
 
 @pytest.fixture

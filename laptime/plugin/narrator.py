@@ -20,7 +20,7 @@ LAP_KEYWORD = "laptime_lap"
 CACHE_KEY = "laptime/seconds"
 _NAME_WIDTH = 42
 _TABLE_OPTIONS = tuple(
-    f"--benchmark-{name}" for name in ("columns", "sort", "group-by", "name", "time-unit", "verbose")
+    f"--benchmark-{name}" for name in ("columns", "sort", "group-by", "name", "time-unit", "verbose", "cprofile")
 )
 
 
@@ -217,7 +217,7 @@ class Narrator:
 def _asks_for_table(config: pytest.Config) -> bool:
     """Whether pytest-benchmark's own table is wanted: how it looks is said on the command line, or it compares."""
     said = any(str(argument).startswith(_TABLE_OPTIONS) for argument in config.invocation_params.args)
-    return said or config.getoption("benchmark_compare", None) is not None
+    return said or bool(config.getoption("benchmark_compare", None))
 
 
 def _short(nodeid: str) -> str:

@@ -3,8 +3,8 @@
 pytest can run an item again: a visit is setup, call and teardown as ever, so that fixtures, marks and hooks see nothing
 new. What differs is that reports of a visit wait until the test has left its race (a failure is reported at once, and
 ends its visits), and that pytest-benchmark's fixture adds the rounds of a visit to those of the visits before. To
-suspend each test within its benchmark instead would have the fixtures of all set up at once, which fixed ports, `capsys`
-and `monkeypatch` don't bear.
+suspend each test within its benchmark instead would have the fixtures of all set up at once, which fixed ports,
+`capsys` and `monkeypatch` don't bear.
 """
 
 from __future__ import annotations

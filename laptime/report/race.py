@@ -85,8 +85,8 @@ def why(race: Race, reason: Unfit) -> str:
     assert reason.entry is not None
     return (
         f"{reason.entry.name} gained {_gain(race.gain(base, reason.entry))} on {base.name}, and no more than "
-        f"{times(reason.bound)} is there to gain: {base.name} computes for {percent(race.shares.computing)} of its time, "
-        f"and {reason.entry.name} has {reason.entry.parallelism:.1f} of {race.cpus:g} CPUs to do that on. Run it again."
+        f"{times(reason.bound)} is there to gain: {base.name} computes for {percent(race.shares.computing)} of its "
+        f"time, and {reason.entry.name} has {reason.entry.parallelism:.1f} of {race.cpus:g} CPUs for that. Run it again."
     )
 
 

@@ -1,7 +1,7 @@
 """Quantiles of the studentized range, for all comparisons among several means at once. Pure.
 
-Tukey (1953): of k independent means, each with standard error s estimated with `df` degrees of freedom, the range over s
-exceeds the quantile q(p; k, df) with probability 1 - p. So all k(k - 1)/2 differences lie within q·s of their true
+Tukey (1953): of k independent means, each with standard error s estimated with `df` degrees of freedom, the range over
+s exceeds the quantile q(p; k, df) with probability 1 - p. So all k(k - 1)/2 differences lie within q·s of their true
 values together. `scipy.stats.studentized_range` gives the same to four digits, and takes 1.3 s to import.
 """
 

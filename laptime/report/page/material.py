@@ -155,6 +155,6 @@ def _put_quantiles(document: dict[str, Any], rounds: Mapping[str, Sequence[float
     document[THINNED] = True
     info = document["extra_info"]
     if isinstance(info.get("rounds"), dict) and "study" not in info:
-        # which recorded pass a quantile is of is not known
-        known = {key: value for key, value in info["rounds"].items() if key != "pass"}
+        # of which pass a quantile is, is not known
+        known = {key: value for key, value in info["rounds"].items() if key not in ("pass", "race_pass", "void")}
         info["rounds"] = {**known, **{f"{metric}_s": list(figures) for metric, figures in rounds.items()}}
