@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.cases import LIVE_PASSES, SETTINGS, TIERS, Case, absent, cases
-from benchmarks.study import asked_for
+from benchmarks.study import STUDY_PASSES, asked_for
 from workloads import cluster
 from workloads.catalog import ALL
 from workloads.model import Recorded, Workload
@@ -111,8 +111,8 @@ def pytest_collection_modifyitems(config, items):
     """A study takes its time: it runs in the tier `full`, or where it is asked for by name or by its file."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
-        if item.get_closest_marker("study"):
-            item.add_marker(pytest.mark.laptime_race(passes=1))
+        if item.get_closest_marker("study") and not item.get_closest_marker("laptime_race"):
+            item.add_marker(pytest.mark.laptime_race(passes=STUDY_PASSES[config.getoption("tier")]))
     if config.getoption("tier") == "full":
         return
     named = _asked_for(config)

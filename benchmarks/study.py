@@ -21,6 +21,12 @@ compare     x is a name: the lines are compared with the first one at each
 """
 
 
+STUDY_PASSES = {"smoke": 1, "default": 6, "full": 10, "gate": 1}
+"""How often each point is visited, in turn with the others of its test function: from six on, two have an interval."""
+NOT_IN_TURN = {"passes": 1}
+"""For `laptime_race`: of points that can't stand open beside each other, all rounds are run in one visit."""
+
+
 def point(
     name: str,
     kind: str,

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 import pytest
 
 from benchmarks.cases import DEFAULT_START_METHOD
-from benchmarks.study import point
+from benchmarks.study import NOT_IN_TURN, point
 from workloads import cluster, loops
 from workloads.model import WARM, CannotRun, How
 
@@ -58,6 +58,7 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("size_ms", sizes_ms, ids="{}ms".format)
 
 
+@pytest.mark.laptime_race(**NOT_IN_TURN)
 @pytest.mark.study("dask_tasks")
 def test_dask_tasks(line, size_ms, lap, tier):
     """Tasks that compute for so long, handed out one by one."""

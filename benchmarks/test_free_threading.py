@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks.study import point
+from benchmarks.study import NOT_IN_TURN, point
 from workloads import controls, primes, sharing
 from workloads.model import WARM, How
 
@@ -46,6 +46,7 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("threads", threads, ids="t{}".format)
 
 
+@pytest.mark.laptime_race(**NOT_IN_TURN)
 @pytest.mark.study("free_threading")
 def test_free_threading(work, threads, lap, tier):
     """Computing on one thread and on more: with a GIL the line is flat; the first point is the price of a build."""
@@ -73,6 +74,7 @@ def test_free_threading(work, threads, lap, tier):
     )
 
 
+@pytest.mark.laptime_race(**NOT_IN_TURN)
 @pytest.mark.study("sharing_objects")
 def test_sharing_objects(kind, threads, lap, tier):
     """Small operations on private and on shared objects: nothing may be lost."""

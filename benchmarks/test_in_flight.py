@@ -14,7 +14,7 @@ from itertools import accumulate
 import pytest
 
 from benchmarks.fetching import fetching
-from benchmarks.study import point
+from benchmarks.study import NOT_IN_TURN, point
 from workloads.apart import apart, lacking
 from workloads.clients import CLIENTS
 
@@ -30,6 +30,7 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize(("way", "number"), places, ids=[f"{way}-n{number}" for way, number in places])
 
 
+@pytest.mark.laptime_race(**NOT_IN_TURN)
 @pytest.mark.study("in_flight")
 def test_in_flight(way, number, tier, replay, laptime_options, cassettes, lap):
     """A lane for each request in flight; each sends a few, one after the other."""

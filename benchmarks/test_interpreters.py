@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from benchmarks.cases import DEFAULT_START_METHOD
-from benchmarks.study import point
+from benchmarks.study import NOT_IN_TURN, point
 from workloads import interpreters, loops
 from workloads.model import COLD, WARM
 
@@ -72,6 +72,7 @@ def _measure(lap, tier, pool, x, run, right, *, lifecycle=WARM, items=1, item="r
     )
 
 
+@pytest.mark.laptime_race(**NOT_IN_TURN)
 @pytest.mark.study("interpreters")
 @pytest.mark.parametrize("pool", POOLS)
 def test_interpreters_start(pool, lap, tier):
@@ -80,6 +81,7 @@ def test_interpreters_start(pool, lap, tier):
     _measure(lap, tier, pool, "start, first results, close", run, [0] * WORKERS, lifecycle=COLD)
 
 
+@pytest.mark.laptime_race(**NOT_IN_TURN)
 @pytest.mark.study("interpreters")
 @pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("carries", PAYLOADS)
@@ -90,6 +92,7 @@ def test_interpreters_call(carries, pool, lap, tier):
     _measure(lap, tier, pool, f"a call with {carries}", run, [size] * calls, items=calls, item="call")
 
 
+@pytest.mark.laptime_race(**NOT_IN_TURN)
 @pytest.mark.study("interpreters")
 @pytest.mark.parametrize("pool", POOLS)
 def test_interpreters_compute(pool, lap, tier):

@@ -64,10 +64,13 @@ def lines(tier: str) -> Iterator[Line]:
 
 
 def pytest_generate_tests(metafunc):
-    """A benchmark for each point: each curve from its fewest workers to its most."""
-    found = [(line, number) for line in lines(metafunc.config.getoption("tier")) for number in line.workers]
-    ids = [f"{line.workload.name}-{line.variant}-{line.items}-w{number}" for line, number in found]
-    metafunc.parametrize(("line", "workers"), found, ids=ids)
+    """A benchmark for each point: each curve from its fewest workers to its most, which are visited in turn."""
+    found = []
+    for line in lines(metafunc.config.getoption("tier")):
+        name = f"{line.workload.name}-{line.variant}-{line.items}"
+        turn = pytest.mark.benchmark(group=f"scaling {name}")
+        found += [pytest.param(line, number, marks=turn, id=f"{name}-w{number}") for number in line.workers]
+    metafunc.parametrize(("line", "workers"), found)
 
 
 def work(line: Line, base_url: str) -> Items | Pages | Numbers:

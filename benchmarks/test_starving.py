@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from benchmarks.fetching import fetching
-from benchmarks.study import point
+from benchmarks.study import NOT_IN_TURN, point
 from workloads import beside, clients
 
 LANES = 8
@@ -44,6 +44,7 @@ def opened(where, what, work):
         yield run
 
 
+@pytest.mark.laptime_race(**NOT_IN_TURN)
 @pytest.mark.study("starving")
 @pytest.mark.parametrize(("where", "what"), CASES, ids=[f"{where}-{what}" for where, what in CASES])
 def test_starving(where, what, tier, replay, laptime_options, cassettes, lap):

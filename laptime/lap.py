@@ -36,6 +36,9 @@ VISIT_S, VISIT_MOST = 0.03, 10
 """Short work runs several rounds in a visit, as many as fit into so many seconds: one alone is too easily disturbed."""
 
 
+NO_REQUESTS: Mapping[str, int] = {}
+
+
 class WrongRequests(AssertionError):
     """The requests served in a round are not those that the work asks for."""
 
@@ -98,7 +101,7 @@ class Lap:
     check: Callable[[Any], None]
     lifecycle: str | None = None
     stage: Stage | None = None
-    requests: Mapping[str, int] | None = field(default_factory=dict)
+    requests: Mapping[str, int] | None = field(default_factory=lambda: NO_REQUESTS)
     info: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -195,6 +198,7 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
             visits.rounds = len(timed.cpu_s)
             timed.visit(lap, stack, None if alone else visits.number)
             benchmark.pedantic(timed, setup=timed.prepare, teardown=timed.judge, rounds=count, iterations=1)
+            timed.keep(visits.rounds + count)
             timed.judge_visit(count)
             # a study asks how figures change, not how a round goes
             if instruments.watcher is not None and "study" not in lap.info and visits.number == 0:
@@ -235,7 +239,7 @@ def _describe(benchmark: Benchmark, lap: Lap, visits: Visits, timed: _Round) -> 
         gil=visits.gil,
         affinity_cpus=machine.affinity_cpus(),
         cpu_quota=machine.cpu_quota(),
-        rounds={"wall_s": walls, **timed.figures(len(walls))},
+        rounds={"wall_s": walls, **timed.figures()},
         parallelism=median(cpu / wall for cpu, wall in zip(timed.cpu_s, walls, strict=False)),
         peak_pss_bytes=visits.peak_pss_bytes,
     )
@@ -340,6 +344,7 @@ class _Round:
         self.requests: list[int] = []
         self.passes: list[int] = []
         self.race_passes: list[int] = []
+        self.longest_s: list[float] = []
         self.waited_s: list[float | None] = []
         self.void: list[bool] = []
         self.tried = {"rounds": 0, "void": 0, "wall_s": 0.0, "others_s": 0.0, "stolen_s": 0.0}
@@ -388,8 +393,11 @@ class _Round:
             self._note(self.surroundings.between(self._snapshot, self.surroundings.snapshot(), cpu_s))
         stage = self._lap.stage
         if stage is not None:
-            served = stage.end()
+            served = stage.end(log=self._pass is not None)
             self.requests.append(sum(served.requests.values()))
+            if self._pass is not None:
+                answers_ns = [visit.done_ns - visit.read_ns for visit in served.log]
+                self.longest_s.append(max(answers_ns, default=0) / 1e9)
             check_requests(served, self._lap.requests)
         if self.fresh:
             self.work = None
@@ -416,20 +424,26 @@ class _Round:
 
     def forget(self, rounds: int) -> None:
         """Drop the last rounds: they were void, and are repeated."""
-        every: tuple[list[Any], ...] = (self.cpu_s, self.switches, self.requests, self.passes, self.race_passes)
-        for figures in (*every, self.waited_s, self.void):
-            del figures[-rounds:]
+        self.keep(len(self.cpu_s) - rounds)
 
-    def figures(self, rounds: int) -> dict[str, Any]:
-        # no more than were timed: --benchmark-cprofile runs the work once again
-        figures: dict[str, Any] = {"cpu_s": self.cpu_s[:rounds], "switches": self.switches[:rounds]}
+    def keep(self, rounds: int) -> None:
+        """Drop what comes after so many rounds: --benchmark-cprofile runs the work once again."""
+        figures: tuple[list[Any], ...] = (self.cpu_s, self.switches, self.requests, self.passes, self.race_passes)
+        for several in (*figures, self.longest_s, self.waited_s, self.void):
+            del several[rounds:]
+
+    def figures(self) -> dict[str, Any]:
+        """What each round cost."""
+        figures: dict[str, Any] = {"cpu_s": self.cpu_s, "switches": self.switches}
         if self._lap.stage is not None:
-            figures |= {"requests": self.requests[:rounds], "pass": self.passes[:rounds]}
+            figures |= {"requests": self.requests, "pass": self.passes}
         if self._pass is not None:
-            figures |= {"race_pass": self.race_passes[:rounds]}
+            figures |= {"race_pass": self.race_passes}
+            if self._lap.stage is not None:
+                figures |= {"longest_s": self.longest_s}
         if self.void:
-            figures |= {"void": self.void[:rounds], "waited_s": self.waited_s[:rounds]}
-        return figures
+            figures |= {"void": self.void, "waited_s": self.waited_s}
+        return {name: list(values) for name, values in figures.items()}
 
 
 def check_requests(served: Served, expected: Mapping[str, int] | None) -> None:

@@ -22,6 +22,12 @@ FORBIDDEN = {
     "benchmarks/budgets/*.py": {"pytest", "tests"},
     "cassettes/*.py": {"laptime", "workloads", "benchmarks", "tests"},
     "conftest.py": {"laptime", "vcr", "tests"},
+    "laptime/analysis/*.py": CLOCKS_FILES_SOCKETS
+    | PROCESSES
+    | {"pytest", "laptime.report", "laptime.plugin", "laptime.cli", "laptime.lap", "laptime.history", "laptime.busy"},
+    "laptime/passes.py": CLOCKS_FILES_SOCKETS | PROCESSES | {"pytest", "laptime"},
+    "laptime/busy.py": {"pytest", "laptime.lap", "laptime.plugin", "laptime.cli", "laptime.report", "laptime.replay"},
+    "laptime/ways.py": {"pytest", "laptime"},
     "laptime/report/*.py": CLOCKS_FILES_SOCKETS - {"datetime"}
     | {"laptime.plugin", "laptime.history.store", "laptime.replay", "laptime.lap", "laptime.record"},
     "laptime/report/page/**/*.py": CLOCKS_FILES_SOCKETS - {"datetime"}
@@ -146,7 +152,7 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
     ("loaded", "left"),
     [
         # pytest loads the plugin in every session of an environment that has laptime
-        ("laptime.plugin", "laptime.lap laptime.replay laptime.cassette yaml rich numpy sqlalchemy psutil http.client"),
+        ("laptime.plugin", "laptime.lap laptime.passes laptime.replay laptime.cassette yaml rich numpy sqlalchemy psutil http.client"),
         ("laptime.plugin", "laptime.history._model laptime.plugin.historian"),
         # the commands of scripts: what each of the others needs is not theirs
         ("laptime.cli", "laptime.gate laptime.replay yaml rich numpy sqlalchemy psutil"),

@@ -27,21 +27,20 @@ DOCUMENTS = [
     "cassettes/README.md",
     *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
 ]
-WALKS = ("docs/replay.md", "docs/history.md", "docs/gate.md")
+WALKS = ("docs/replay.md", "docs/history.md", "docs/gate.md", "docs/race.md")
 GATE = "laptime gate"
-HISTORY = ("laptime history", "laptime compare", "laptime changes", "laptime report")
+HISTORY = ("laptime history", "laptime compare", "laptime changes", "laptime report", "laptime race latest")
 MAIN_JOB = "pytest --benchmark-only --tier smoke"
 RACE = "pytest --benchmark-only"
 """The same, where the test's own options say how much is run."""
 LIMIT_S = 300
 INSTALLS = ("python3 -m venv", ".venv/bin/", "git clone")
 """Commands that make an environment: .ci/run and a person run these."""
-FRONT = """\
-version: 1
-interactions:
-- request: {method: GET, uri: 'https://shop.example/front', body: null, headers: {}}
-  response: {status: {code: 200, message: OK}, headers: {}, body: {string: hello}}
-"""
+STORIES = "version: 1\ninteractions:\n" + "".join(
+    f"- request: {{method: GET, uri: 'https://stories.example/stories/{number}', body: null, headers: {{}}}}\n"
+    f"  response: {{status: {{code: 200, message: OK}}, headers: {{}}, body: {{string: story {number}}}}}\n"
+    for number in range(8)
+)
 QUIET = "-p no:cacheprovider -p no:hypothesispytest -p no:anyio"
 STORED = f"--tier smoke --latency none {QUIET}"
 FAST = f"{STORED} --no-history"
@@ -127,7 +126,7 @@ def test_a_command_in_the_documents_works(document: str, command: str, copy: Pat
 def test_the_commands_on_stored_runs_work(copy: Path) -> None:
     """Each exits 0 once there are two runs."""
     found = [command for command in commands("README.md") if command.startswith(HISTORY)]
-    assert 4 == len(found)
+    assert 5 == len(found)
     for command in ["pytest --benchmark-only -k noop"] * 2 + found:
         done = run(command, copy, STORED)
         assert 0 == done.returncode, done.stdout + done.stderr
@@ -285,19 +284,39 @@ def answers(port: int) -> None:
 
 
 def test_the_readmes_own_suite_works(tmp_path: Path) -> None:
-    """The test in README.md, in a project that has nothing to do with this one, is timed and passes."""
+    """The race in README.md, in a project that has nothing to do with this one, ends with its table and a verdict."""
     (source,) = blocks("README.md", "python")
-    (tmp_path / "tests" / "cassettes").mkdir(parents=True)
-    (tmp_path / "tests" / "test_front.py").write_text(source)
-    (tmp_path / "tests" / "cassettes" / "front.yaml").write_text(FRONT)
-    done = run(
-        "pytest --benchmark-only -p no:cacheprovider --override-ini=addopts=",
-        tmp_path,
-        options="-p no:hypothesispytest -p no:anyio",
-    )
+    (tmp_path / "test_compress.py").write_text(source)
+    done = run(f"pytest --benchmark-only --race-time 1 {QUIET}", tmp_path, options="")
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert "1 passed" in done.stdout
-    assert "test_front_page" in done.stdout
+    assert "5 passed" in done.stdout
+    assert_ended_with_a_race(done.stdout, "compress")
+
+
+def test_the_tutorial_of_a_race_works(tmp_path: Path) -> None:
+    """Each file of docs/race.md, in an empty directory, is a race that ends with its table and a verdict."""
+    text = (ROOT / "docs" / "race.md").read_text(encoding="utf-8")
+    files = re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", text, re.M | re.S)
+    assert ["test_compress.py", "test_stories.py"] == [name for name, _ in files]
+    for name, source in files:
+        (tmp_path / name).write_text(source)
+    (tmp_path / "cassettes").mkdir()
+    (tmp_path / "cassettes" / "stories.yaml").write_text(STORIES)
+    assert ["pytest --benchmark-only", "pytest --benchmark-only -k stories"] == commands("docs/race.md")
+    done = run("pytest --benchmark-only --race-time 1", tmp_path, options=QUIET)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "10 passed" in done.stdout
+    for race in ("compress", "stories"):
+        assert_ended_with_a_race(done.stdout, race)
+
+
+def assert_ended_with_a_race(text: str, name: str) -> None:
+    """Whatever the machine was doing: a verdict, or the reason why there is none."""
+    _, title, race = text.partition(f"\n{name}\n")
+    assert title, text
+    table, _, verdict = race.partition("cold: ")
+    assert "sequential" in table
+    assert re.search(r"^(Take|For one run take|No variant is shown|NO VERDICT)", verdict, re.M), text
 
 
 def test_ci_runs_the_readmes_test_command_word_for_word() -> None:

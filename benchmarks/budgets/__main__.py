@@ -16,6 +16,7 @@ from benchmarks.budgets import (
     gate_simulation,
     history,
     primes,
+    race,
     replay,
     report,
     schedule,
@@ -38,6 +39,7 @@ SCRIPTS = {
     "gate-others": ("pytest-benchmark's own gate", gate.others),
     "gate-simulation": ("The gate, simulated", gate_simulation.figures),
     "gate-crowd-simulation": ("The gate: 200 benchmarks, simulated", gate_crowd_simulation.figures),
+    "race": ("Races, simulated", race.figures),
     "changes": ("Change points: false and found", changes.figures),
 }
 

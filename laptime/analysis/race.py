@@ -37,9 +37,10 @@ MOST_VOID = 0.25
 CANARY_CONFIDENCE = 0.99
 CANARY_TOLERANCE = 0.02
 """The two canaries of a pass do the same: an interval of their ratio that lies farther than this from 1 is a fault."""
-SAME_CPU_SLACK = 0.75
-"""A client that keeps its connections needs less CPU than the first variant, but hardly less than three quarters."""
+SAME_WORK = 0.75
+"""A client that keeps its connections computes and waits less than the first variant, hardly below three quarters."""
 CONTROL_TOLERANCE = 0.25
+NO_HTTP = "no HTTP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Entry:
     passes       of the race in which it was timed without being disturbed
     tried, void  rounds that were run, and those of them that others disturbed
     waited_s     what its threads waited for a CPU, in a round (mean); None where the system doesn't tell
+    longest_share  of a round, the time of the answer that was waited for longest (median); None without a replay
     first        whether the others are compared with it; None where the suite doesn't say
     elsewhere    whether processes that are not ours (a running cluster's) worked too: CPU figures are of a part only
     """
@@ -74,6 +76,7 @@ class Entry:
     tried: int
     void: int
     waited_s: float | None
+    longest_share: float | None
     workers: int | None
     processes: bool
     warm: bool
@@ -113,6 +116,11 @@ class Taken(NamedTuple):
     tried: int
     void: int
 
+    @property
+    def too_many_void(self) -> bool:
+        """Whether more than `MOST_VOID` of the rounds were disturbed."""
+        return self.void > MOST_VOID * self.tried
+
 
 _NOTHING_TAKEN = Taken(0.0, 0.0, 0, 0)
 
@@ -141,11 +149,13 @@ class Unfit:
     kind  "look": it was asked for fewer passes than a verdict needs; "passes": others left too few; "unpaired": it was
           not run in passes; "first": the first variant was not run; "busy": others disturbed too many rounds; "canary":
           the same work came out at two speeds (`gain`); "impossible": `entry` gained more than `bound` allows
+    limit  what that is bound by: "computing", "workers" or "longest wait"
     """
 
     kind: str
     entry: Entry | None = None
     bound: float = 0.0
+    limit: str = ""
     gain: Gain | None = None
 
 
@@ -281,7 +291,9 @@ def _position(benchmark: Mapping[str, Any]) -> int:
 
 def _race(group: Sequence[Mapping[str, Any]]) -> Race:
     first = next((one for one in group if one["extra_info"].get("first")), group[0])
-    seconds = {_key(one): _by_race_pass(one["extra_info"]["rounds"]) for one in group}
+    taken = _taken(group)
+    # of a race that names nobody for it, what others disturbed is shown all the same
+    seconds = {_key(one): _by_race_pass(one["extra_info"]["rounds"], with_void=taken.too_many_void) for one in group}
     in_passes = all(one["extra_info"]["rounds"].get("race_pass") for one in group)
     paired = Passes(seconds, _kinds(group)) if len(group) > 1 and in_passes else None
     confidences = {_key(one): _raced(one).get("confidence", CONFIDENCE) for one in group}
@@ -300,7 +312,7 @@ def _race(group: Sequence[Mapping[str, Any]]) -> Race:
         cpus=min(first["extra_info"]["affinity_cpus"], first["extra_info"]["cpu_quota"] or inf),
         first_ran=base.first is not False,
         look=any(_raced(one).get("look") for one in group),
-        taken=_taken(group),
+        taken=taken,
         canary=next((tuple((a, b) for a, b in found) for one in group if (found := _raced(one).get("canary"))), ()),
         gil=all("on" in one["extra_info"].get("gil", ["on"]) for one in group),
         gil_on_by=next(filter(None, (one["extra_info"].get("gil_on_by") for one in group)), None),
@@ -325,7 +337,7 @@ def _name(benchmark: Mapping[str, Any]) -> str:
 def _setting(info: Mapping[str, Any]) -> str:
     if info.get("http") == "live":
         return "live"
-    return f"replay at {info['latency']} pace" if info.get("latency") else "no HTTP"
+    return f"replay at {info['latency']} pace" if info.get("latency") else NO_HTTP
 
 
 def _taken(group: Sequence[Mapping[str, Any]]) -> Taken:
@@ -367,6 +379,7 @@ def _entry(
         tried=tried.get("rounds", len(walls)),
         void=tried.get("void", 0),
         waited_s=sum(waited) / len(waited) if waited and len(waited) == len(walls) else None,
+        longest_share=_longest_share(rounds),
         workers=info.get("workers"),
         processes=info.get("start_method") is not None,
         warm=info.get("lifecycle") == "warm",
@@ -378,7 +391,14 @@ def _entry(
     )
 
 
-def _by_race_pass(rounds: Mapping[str, Any]) -> list[float | None]:
+def _longest_share(rounds: Mapping[str, Any]) -> float | None:
+    longest, walls = rounds.get("longest_s") or (), rounds["wall_s"]
+    if not longest or len(longest) != len(walls):
+        return None
+    return float(median(longest_s / wall_s for longest_s, wall_s in zip(longest, walls, strict=True)))
+
+
+def _by_race_pass(rounds: Mapping[str, Any], *, with_void: bool = False) -> list[float | None]:
     """Seconds of each pass of the race: the median of its rounds; None where there were none that others let pass."""
     numbers = rounds.get("race_pass") or ()
     void = rounds.get("void") or [False] * len(numbers)
@@ -386,7 +406,7 @@ def _by_race_pass(rounds: Mapping[str, Any]) -> list[float | None]:
         return []  # thinned by the history: which round was in which pass is gone
     found: dict[int, list[float]] = {}
     for number, wall_s, is_void in zip(numbers, rounds["wall_s"], void, strict=False):
-        if not is_void and wall_s > 0:
+        if (with_void or not is_void) and wall_s > 0:
             found.setdefault(number, []).append(wall_s)
     return [median(found[number]) if number in found else None for number in range(max(found, default=-1) + 1)]
 
@@ -454,20 +474,20 @@ def _unfit(race: Race) -> Iterable[Unfit]:
     if race.paired is None:
         yield Unfit("unpaired")
         return
-    if race.taken.tried and race.taken.void > MOST_VOID * race.taken.tried:
+    if race.taken.too_many_void:
         yield Unfit("busy")
     contenders = {entry.fullname: entry for contest in (race.once, race.kept) for entry in (*contest.equals, race.base)}
     fewest = min(contenders.values(), key=lambda entry: entry.passes)
     if race.look:
         yield Unfit("look")
-    elif fewest.passes < ENOUGH_PASSES:
+    elif fewest.passes < ENOUGH_PASSES and not race.taken.too_many_void:
         yield Unfit("passes", fewest)
     if (canary := _canary(race)) is not None:
         yield Unfit("canary", gain=canary)
     for entry in contenders.values():
-        bound = _most_gain(race, entry)
+        limit, bound = min(_bounds(race, entry).items(), key=lambda item: item[1])
         if race.gain(race.base, entry).low > bound:
-            yield Unfit("impossible", entry, bound)
+            yield Unfit("impossible", entry, bound, limit)
 
 
 def _canary(race: Race) -> Gain | None:
@@ -479,15 +499,25 @@ def _canary(race: Race) -> Gain | None:
     return gain if gain.low > 1 + CANARY_TOLERANCE or gain.high < 1 / (1 + CANARY_TOLERANCE) else None
 
 
-def _most_gain(race: Race, entry: Entry) -> float:
-    """The most that an entry can gain: what the first variant computes has to be computed, on the CPUs that it uses."""
-    share = race.shares.computing
-    if share <= 0 or entry.elsewhere:
-        return inf
+def _bounds(race: Race, entry: Entry) -> dict[str, float]:
+    """The most that an entry can gain on the first variant, by what bounds it.
+
+    What the first variant computes has to be computed, on the CPUs that the entry uses; what it waits for has to be
+    waited for, as much at once as there are workers, and the longest wait as a whole.
+    """
+    if entry.elsewhere:
+        return {"computing": inf}
+    shares, longest = race.shares, race.base.longest_share
     # under a GIL one thread's worth of bytecode, and what C code computes without it
     workers = (entry.workers or race.cpus) if entry.processes or not race.gil else 1.0
     cpus = min(race.cpus, max(workers, entry.parallelism))
-    return cpus / share / (1.0 if share > MOSTLY_COMPUTING else SAME_CPU_SLACK)
+    slack = 1.0 if shares.computing > MOSTLY_COMPUTING else SAME_WORK
+    bounds = {"computing": cpus / max(slack * shares.computing, 1e-9)}
+    if entry.workers and longest is not None:
+        bounds["workers"] = entry.workers / max(SAME_WORK * shares.waiting, 1e-9)
+    if longest:
+        bounds["longest wait"] = 1 / longest
+    return bounds
 
 
 def is_control(race: Race) -> bool:

@@ -26,7 +26,7 @@ import pytest
 from laptime import machine, options, settings
 from laptime.history import DEFAULT, HistoryError, anchored
 from laptime.options import RECORD, REPLAY, Options
-from laptime.plugin.benchmarks import CANNOT_MEASURE
+from laptime.plugin.benchmarks import CANNOT_MEASURE, RACE_MARK, groups, is_timing
 from laptime.plugin.discard import Discard
 from laptime.plugin.escapes import Escapes
 from laptime.plugin.lock import Lock
@@ -128,6 +128,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options, and make ready for what the session may need."""
     config.addinivalue_line("markers", f"{RECORD_MARK}: records a cassette; runs with --http=record only")
     config.addinivalue_line(
+        "markers", f"{RACE_MARK}(passes, seconds): how many passes its race has, or how long it goes on at most"
+    )
+    config.addinivalue_line(
         "markers", f"{GATE_MARK}(multicore): how `laptime gate` runs it; multicore: on several CPUs"
     )
     option = config.getoption
@@ -163,13 +166,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(one, f"laptime-{type(one).__name__.lower()}")
     timing = config.pluginmanager.hasplugin("benchmark")
     if timing and not hasattr(config, "workerinput"):
-        from laptime.plugin.passes import RACE_MARK, Passes
-
-        config.addinivalue_line(
-            "markers", f"{RACE_MARK}(passes, seconds): how many passes its race has, or how long it goes on at most"
-        )
-        config.stash[PASSES] = Passes(narrator, interleave=option("interleave"), seconds=option("race_time"))
-        config.pluginmanager.register(config.stash[PASSES], "laptime-passes")
+        config.pluginmanager.register(Racing(narrator), "laptime-racing")
     if parsed.history is not None and timing and not hasattr(config, "workerinput"):
         from laptime.plugin.historian import install
 
@@ -204,6 +201,26 @@ def _spawn_without_pytest() -> None:
         "py.test",
     }:
         main.__spec__ = importlib.util.find_spec("pytest.__main__")
+
+
+class Racing:
+    """Brings what visits tests in passes, where there are some to visit."""
+
+    def __init__(self, narrator: Narrator) -> None:
+        self._narrator = narrator
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Once it is known which tests run."""
+        config, option = session.config, session.config.getoption
+        found = groups(session.items, interleave=option("interleave"))
+        if not found or not is_timing(config) or option("collectonly") or option("setuponly"):
+            return
+        from laptime.plugin.passes import Passes
+
+        passes = Passes(found, self._narrator, option("race_time"))
+        config.stash[PASSES] = passes
+        config.pluginmanager.register(passes, "laptime-passes")
 
 
 class Proxies:
@@ -345,14 +362,14 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
         *,
         lifecycle: str | None = None,
         stage: Stage | None = None,
-        requests: Mapping[str, int] | None = None,
+        requests: Mapping[str, int] | None = laps.NO_REQUESTS,
         rounds: tuple[int, int, float] = (3, 20, 1.0),
         group: str | None = None,
         **info: object,
     ) -> None:
         benchmark.group = group or benchmark.group
         info["position"] = request.session.items.index(request.node)
-        work = laps.Lap(open, check, lifecycle, stage, requests or {}, info)
+        work = laps.Lap(open, check, lifecycle, stage, requests, info)
         try:
             with lock.watching():
                 laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments(), visits)

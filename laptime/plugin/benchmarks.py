@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+RACE_MARK = "laptime_race"
 CANNOT_MEASURE = 2
 """The exit code where the harness failed, and nothing that was measured counts."""
 

@@ -13,7 +13,8 @@ import gc
 import importlib
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 import pytest
@@ -23,12 +24,13 @@ from laptime.analysis import race as analysis
 from laptime.lap import Visits
 from laptime.passes import BESIDE_PASSES, RACE_S, REPEATS, Limits, Schedule
 from laptime.plugin import revisits
-from laptime.plugin.benchmarks import benchmark_session, groups, is_lap, is_timing
+from laptime.plugin.benchmarks import RACE_MARK, benchmark_session, is_lap
 
 CANARY_LOOPS = 200_000
 """About 10 ms of pure Python, twice in each pass."""
 INTERLEAVED_PASSES = 10
-RACE_MARK = "laptime_race"
+_HOPELESS = 0.5
+"""Void rounds among those that were visited: where there are more, none is repeated."""
 
 
 class Test:
@@ -36,6 +38,7 @@ class Test:
 
     reports  of its last visit
     seconds  that its visits have taken, with set-up and teardown
+    outcome  what was reported: "passed", "skipped" or "failed"; empty before
     gone     whether it failed, was skipped or timed nothing: it is not visited again
     left     whether it has left its race: its reports are due
     """
@@ -79,13 +82,15 @@ def canary() -> float:
 class Race:
     """Tests that are visited in passes."""
 
-    def __init__(self, name: str, tests: list[Test], limits: Limits, *, verdict: bool) -> None:
+    def __init__(self, name: str, tests: list[Test], limits: Limits, *, laps: bool) -> None:
         self.name = name
         self.tests = {test.item.nodeid: test for test in tests}
         self._schedule = Schedule(list(self.tests), limits, seed=random.SystemRandom().randrange(2**32))
-        self._verdict = verdict
+        self._laps = laps
+        self._verdict = laps and limits.passes is None
         self._look = limits.passes is not None and limits.passes < analysis.ENOUGH_PASSES
         self._canary: list[list[float]] = []
+        self._visited = self._void = 0
 
     @property
     def passes(self) -> int:
@@ -99,6 +104,12 @@ class Race:
 
     def visits(self) -> Iterator[Test]:
         """Whom to visit; a visit has ended when the next one is asked for. Sets `left` of those that are through."""
+        try:
+            yield from self._visits()
+        finally:
+            gc.unfreeze()
+
+    def _visits(self) -> Iterator[Test]:
         began = time.monotonic()
         while self.running:
             yield from self._pass()
@@ -113,7 +124,6 @@ class Race:
             self._schedule.drop(test.item.nodeid for test in leaving)
             for test in leaving:
                 test.left = True
-        gc.unfreeze()
 
     def _pass(self) -> Iterator[Test]:
         seconds = []
@@ -124,9 +134,12 @@ class Race:
             test = self.tests[name]
             test.visits.number, test.visits.again = self._schedule.passes, False
             yield test
+            self._visited += 1
             for _ in range(REPEATS):
-                if test.gone or not test.visits.void:
+                # where most are void, the machine is busy, and no repetition helps
+                if test.gone or not test.visits.void or self._void > _HOPELESS * self._visited + REPEATS:
                     break
+                self._void += 1
                 test.visits.again = True
                 yield test
         if seconds:
@@ -137,7 +150,7 @@ class Race:
 
     def _looked(self, error_rate: float | None) -> list[Test]:
         """Look at the figures, where it is time to: those that need no more passes."""
-        if error_rate is None or not self._verdict:
+        if error_rate is None or not self._laps:
             return []
         for test in self.running:
             test.metadata.extra_info["race"] = {
@@ -175,58 +188,35 @@ class Watching(Protocol):
 class Passes:
     """Hooks: which tests make a race, and the loop that visits them."""
 
-    def __init__(self, watching: Watching, *, interleave: bool, seconds: float | None) -> None:
+    def __init__(self, groups: Mapping[str, list[pytest.Item]], watching: Watching, seconds: float | None) -> None:
+        """`groups`: tests that are timed in passes, by the names of their races; `seconds` is what --race-time says."""
         self._watching = watching
-        self._interleave = interleave
-        self._seconds = seconds
-        self._races: list[Race] = []
         self._tests: dict[pytest.Item, tuple[Race, Test]] = {}
         self._upcoming: pytest.Item | None = None
         self._visiting: pytest.Item | None = None
         self._sequence: Iterator[pytest.Item] = iter(())
-        self._original: Any = None
+        for name, items in groups.items():
+            laps = is_lap(items[0])
+            limits = _limits(items[0], seconds) if laps else Limits(passes=INTERLEAVED_PASSES)
+            if limits.passes != 1:
+                tests = [Test(item, None if laps else INTERLEAVED_PASSES) for item in items]
+                race = Race(name, tests, limits, laps=laps)
+                self._tests |= {test.item: (race, test) for test in tests}
+        by_name = {item.nodeid: test for item, (_, test) in self._tests.items()}
+        watching.races(frozenset(by_name))
+        module: Any = importlib.import_module("pytest_benchmark.plugin")
+        self._original = module.BenchmarkFixture
+        module.BenchmarkFixture = revisits.make(by_name.get)
 
     def visits(self, item: pytest.Item) -> Visits | None:
         """What lasts of a test from pass to pass; None where it is in no race."""
         return self._tests[item][1].visits if item in self._tests else None
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Find the races."""
-        if not is_timing(session.config) or session.config.option.collectonly or session.config.option.setuponly:
-            return
-        for name, items in groups(session.items, interleave=self._interleave).items():
-            laps = is_lap(items[0])
-            limits = self._limits(items) if laps else Limits(passes=INTERLEAVED_PASSES)
-            if limits.passes == 1:
-                continue
-            tests = [Test(item, None if laps else INTERLEAVED_PASSES) for item in items]
-            race = Race(name, tests, limits, verdict=laps)
-            self._races.append(race)
-            self._tests |= {test.item: (race, test) for test in tests}
-        self._watching.races(frozenset(item.nodeid for item in self._tests))
-        if self._races:
-            module: Any = importlib.import_module("pytest_benchmark.plugin")
-            self._original = module.BenchmarkFixture
-            by_name = {item.nodeid: test for item, (_, test) in self._tests.items()}
-            module.BenchmarkFixture = revisits.make(by_name.get)
-
-    def _limits(self, items: list[pytest.Item]) -> Limits:
-        mark = items[0].get_closest_marker(RACE_MARK)
-        passes = mark.kwargs.get("passes") if mark else None
-        seconds = mark.kwargs.get("seconds", RACE_S) if mark else RACE_S
-        unknown = (*mark.args, *(set(mark.kwargs) - {"passes", "seconds"})) if mark else ()
-        if unknown or not (passes is None or (isinstance(passes, int) and passes > 0)):
-            raise pytest.UsageError(
-                f"{items[0].nodeid}: {RACE_MARK} takes passes=, a number above 0, and seconds=; got {mark}"
-            )
-        return Limits(passes, seconds if self._seconds is None else self._seconds)
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """As pytest's own, but for the order: it is found while it runs."""
-        if not self._races or (session.testsfailed and not session.config.option.continue_on_collection_errors):
-            return None
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            return None  # pytest's own says so
         self._sequence = self._all(session.items)
         self._advance()
         while (item := self._upcoming) is not None:
@@ -316,15 +306,28 @@ class Passes:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Where the session ended in the middle of a race: close what stands open, and drop what was timed of it."""
-        unfinished = {test.item.nodeid: test for _, test in self._tests.values() if test.reports}
+        unfinished = {test.item.nodeid: test for _, test in self._tests.values() if not test.outcome}
         timed = benchmark_session(session.config)
-        if timed is not None and unfinished:
+        if timed is not None:
             timed.benchmarks[:] = [bench for bench in timed.benchmarks if bench.fullname not in unfinished]
-        for test in unfinished.values():
-            test.visits.close()
+        with ExitStack() as closing:
+            for test in unfinished.values():
+                closing.callback(test.visits.close)
 
     def pytest_unconfigure(self) -> None:
         """Give pytest-benchmark its fixture back."""
-        if self._original is not None:
-            module: Any = importlib.import_module("pytest_benchmark.plugin")
-            module.BenchmarkFixture = self._original
+        module: Any = importlib.import_module("pytest_benchmark.plugin")
+        module.BenchmarkFixture = self._original
+
+
+def _limits(item: pytest.Item, race_time_s: float | None) -> Limits:
+    """What a race's mark says of when it ends; the command line goes before. Raises `pytest.UsageError`."""
+    mark = item.get_closest_marker(RACE_MARK)
+    settings: dict[str, Any] = {"passes": None, "seconds": RACE_S} | (dict(mark.kwargs) if mark else {})
+    passes, seconds = settings["passes"], settings["seconds"]
+    valid = len(settings) == 2 and isinstance(seconds, int | float) and seconds > 0 and not (mark and mark.args)
+    if not valid or not (passes is None or (isinstance(passes, int) and passes > 0)):
+        raise pytest.UsageError(
+            f"{item.nodeid}: {RACE_MARK} takes passes= (a whole number from 1) and seconds= (above 0); got {mark}"
+        )
+    return Limits(passes, float(seconds) if race_time_s is None else race_time_s)

@@ -11,6 +11,7 @@ from laptime.analysis.race import MOSTLY_COMPUTING
 from laptime.report.study import Line, Point, Study
 from laptime.report.units import duration, times
 from laptime.stats.break_even import Crossing, crossing
+from laptime.stats.points import compared
 from laptime.stats.scaling import Amdahl, NoFit, Usl, amdahl, knee, usl
 from laptime.stats.sweep import best
 
@@ -130,7 +131,13 @@ def _compare(study: Study) -> Iterator[str]:
 
 
 def _times(base: Point, other: Point) -> str:
-    return times(base.per_item_s / other.per_item_s)
+    """How many times as fast, with the interval; where that holds 1, that no difference is shown."""
+    found = compared(other.measured(), base.measured())
+    gain = times(found.estimate)
+    if found.low <= 0:
+        return gain
+    span = f"{times(found.low)} to {times(found.high)}".replace(" ×", "")
+    return f"{gain} ({span}{', no difference shown' if found.low <= 1 <= found.high else ''})"
 
 
 def _span(low: int, high: int) -> str:

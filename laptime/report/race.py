@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from laptime.analysis.race import (
     ENOUGH_PASSES,
+    NO_HTTP,
     Contest,
     Entry,
     Race,
@@ -19,7 +20,7 @@ from laptime.report.units import duration, percent, times
 from laptime.stats.paired import Gain
 
 _NO_VERDICT = "NO VERDICT"
-_NAMED = 3
+_NAMED = 2
 """So many that are equally fast are named."""
 
 
@@ -84,10 +85,21 @@ def why(race: Race, reason: Unfit) -> str:
         )
     assert reason.entry is not None
     return (
-        f"{reason.entry.name} gained {_gain(race.gain(base, reason.entry))} on {base.name}, and no more than "
-        f"{times(reason.bound)} is there to gain: {base.name} computes for {percent(race.shares.computing)} of its "
-        f"time, and {reason.entry.name} has {reason.entry.parallelism:.1f} of {race.cpus:g} CPUs for that. Run it again."
+        f"{reason.entry.name} gained {_gain(race.gain(base, reason.entry))} on {base.name}, and {_most(race, reason)}"
     )
+
+
+def _most(race: Race, reason: Unfit) -> str:
+    """What an impossible gain is held against."""
+    assert reason.entry is not None
+    base, entry = race.base, reason.entry
+    because = {
+        "computing": f"{base.name} computes for {percent(race.shares.computing)} of its time, {entry.name} on "
+        f"{entry.parallelism:.1f} of {race.cpus:g} CPUs",
+        "workers": f"{entry.workers} workers wait for what {base.name} waits for",
+        "longest wait": "its longest wait is waited for by all",
+    }
+    return f"no more than {times(reason.bound)} is there to gain: {because[reason.limit]}. Run it again."
 
 
 def _taken(race: Race) -> Iterator[str]:
@@ -147,15 +159,7 @@ def _bound(race: Race) -> str:
 
 
 def _beside(race: Race) -> Iterator[str]:
-    """What was run and takes no part: another parser, another algorithm; and what figures leave out."""
-    base = race.base
-    parsers = [entry for entry in race.left_out if entry.parser != base.parser and entry.warm == base.warm]
-    if parsers and race.first_ran:
-        yield f"Left out, another parser: {parsers[0].name} is {_gain(race.gain(base, parsers[0]))} {base.name}."
-    for entry in race.left_out:
-        if entry.reference and race.first_ran:
-            cores = ", on one core" if entry.parallelism < 1.2 else f", on {entry.parallelism:.1f} cores"
-            yield f"Left out, another algorithm: {entry.name} is {_gain(race.gain(base, entry))} {base.name}{cores}."
+    """What figures leave out."""
     partly = [entry.name for entry in race.entries if entry.elsewhere]
     if partly:
         yield f"CPU of {', '.join(partly)} is the client's alone: the cluster's workers are not counted."
@@ -164,10 +168,11 @@ def _beside(race: Race) -> Iterator[str]:
 def _passes(race: Race) -> Iterator[str]:
     if race.paired is None:
         return
-    void = f"; {race.taken.void} of {race.taken.tried} rounds were void, and repeated" if race.taken.void else ""
+    void = f"; {race.taken.void} of {race.taken.tried} rounds void" if race.taken.void else ""
     most = max(entry.passes for entry in race.entries)
+    setting = f", {race.setting}" if race.setting != NO_HTTP else ""
     width = f", to ± {percent(race.half_width)}" if 0 < race.half_width < 10 else ""
-    yield f"{most} passes, {race.setting}; all intervals hold together with 95 %{width}{void}."
+    yield f"{most} passes{setting}: all intervals hold with 95 %{width}{void}."
 
 
 def _gain(gain: Gain) -> str:

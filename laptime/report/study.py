@@ -39,6 +39,7 @@ class Point:
     cpu_s           CPU seconds of a round (median), child processes included
     peak_pss_bytes  peak memory of the process tree; None where the system doesn't tell
     rounds          wall seconds, in order; empty where the history has thinned them
+    passes          in which pass each round was, where all points were visited in passes; else empty
     """
 
     x: float | str
@@ -50,6 +51,12 @@ class Point:
     peak_pss_bytes: int | None
     rounds: tuple[float, ...]
     fullname: str
+    passes: tuple[int, ...] = ()
+
+    def measured(self) -> stats.Point:
+        """As `laptime.stats` takes it; where rounds are thinned, its median. Where `x` is a name it is 0 there."""
+        x = 0.0 if isinstance(self.x, str) else self.x
+        return stats.Point(x, self.items, self.rounds or (self.median_s,), self.passes)
 
     @property
     def per_item_s(self) -> float:
@@ -74,12 +81,8 @@ class Line:
         return next((point for point in self.points if point.x == x), None)
 
     def measured(self) -> list[stats.Point]:
-        """The points as `laptime.stats` takes them; where rounds are thinned, each is its median."""
-        return [
-            stats.Point(point.x, point.items, point.rounds or (point.median_s,))
-            for point in self.points
-            if not isinstance(point.x, str)
-        ]
+        """The points as `laptime.stats` takes them, without those whose x is a name."""
+        return [point.measured() for point in self.points if not isinstance(point.x, str)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ def _point(benchmark: Mapping[str, Any]) -> tuple[str, Point]:
     place = info["study"]
     try:
         rounds = info["rounds"]
-        walls = tuple(float(wall_s) for wall_s in rounds.get("wall_s") or ())
+        walls, passes = _rounds(rounds)
         x, items = place["x"], int(place["items"])
         if isinstance(x, bool) or not isinstance(x, int | float | str):
             raise TypeError(f"x: expected a number or a name, got {x!r}")
@@ -168,9 +171,20 @@ def _point(benchmark: Mapping[str, Any]) -> tuple[str, Point]:
             peak_pss_bytes=info.get("peak_pss_bytes"),
             rounds=walls,
             fullname=str(benchmark.get("fullname") or benchmark.get("name")),
+            passes=passes,
         )
     except (LookupError, TypeError, ValueError) as error:
         raise StudyError(f"{_where(benchmark)}: {type(error).__name__}: {error}") from error
+
+
+def _rounds(rounds: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Wall seconds and passes of the rounds; without those that others disturbed, where any are left."""
+    walls = [float(wall_s) for wall_s in rounds.get("wall_s") or ()]
+    numbers, void = rounds.get("race_pass") or (), rounds.get("void") or [False] * len(walls)
+    if not len(numbers) == len(void) == len(walls):
+        return tuple(walls), ()
+    kept = [(wall_s, int(number)) for wall_s, number, gone in zip(walls, numbers, void, strict=True) if not gone]
+    return tuple(wall_s for wall_s, _ in kept) or tuple(walls), tuple(number for _, number in kept) or tuple(numbers)
 
 
 def _where(benchmark: Mapping[str, Any]) -> str:

@@ -16,8 +16,8 @@ from laptime.report.units import duration, percent, times
 
 BAR_WIDTH = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-TAKEN, EQUAL = ">", "="
-"""Beside a variant that is to be taken, and beside one that is not shown to be slower than the best."""
+TAKEN, EQUAL, BESIDE = ">", "=", "."
+"""Beside a variant that is to be taken, one that is not shown to be slower than the best, and one out of the contest."""
 
 
 def terminal(races: Sequence[Race], *, width: int, color: bool) -> str:
@@ -83,6 +83,9 @@ def _taken(race: Race, contest: Contest) -> str:
 def legend(race: Race) -> list[str]:
     """What the signs and the less usual names of a race mean, in a line or two."""
     said = [] if race.unfit or is_control(race) else [f"{TAKEN} take; {EQUAL} not shown to be slower."]
+    if race.left_out and not is_control(race):
+        what = "another algorithm" if all(entry.reference for entry in race.left_out) else "another parser"
+        said.append(f"{BESIDE} {what}, not in the contest.")
     if any(entry.warm for entry in race.entries):
         said.append("cold: with its pool's start and end; warm: in a pool that stands.")
     meanings = {entry.variant: entry.meaning for entry in race.entries if entry.meaning}
@@ -101,7 +104,11 @@ def _title(race: Race) -> str:
 
 
 def _mark(race: Race, entry: Entry) -> str:
-    if is_control(race) or race.unfit or len(race.entries) < 2:
+    if is_control(race) or len(race.entries) < 2:
+        return ""
+    if entry in race.left_out:
+        return BESIDE
+    if race.unfit:
         return ""
     if entry in (race.once.take, race.kept.take):
         return TAKEN
@@ -117,7 +124,7 @@ def _cells(race: Race, entry: Entry) -> tuple[str, ...]:
         speedup,
         span(entry.gain),
         cpu(entry),
-        str(entry.passes or entry.rounds),
+        str(entry.rounds if race.paired is None else entry.passes),
         f"{'≥ ' if entry.elsewhere else ''}{entry.parallelism:.2f}",
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import exp, inf, isfinite, log
 from statistics import median
 
 from laptime.stats.intervals import Interval, of_median, ratio
 from laptime.stats.intervals import point as estimate
+from laptime.stats.signed_rank import centre, interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,13 @@ class Point:
     x        where it stands: a number of workers, a size
     items    how many things one round does
     seconds  what each round took
+    passes   in which pass each round was, where all points were visited in passes; else empty
     """
 
     x: float
     items: int
     seconds: tuple[float, ...]
+    passes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not isfinite(self.x):
@@ -66,9 +69,15 @@ class Compared:
 
 
 def compared(base: Point, head: Point) -> Compared:
-    """head/base, by `laptime.stats.intervals.ratio`: it takes the rounds of a point for independent of each other."""
+    """head/base: pass by pass, by the signed-rank test, where both were visited in enough passes.
+
+    Else by `laptime.stats.intervals.ratio`, which takes the rounds of a point for independent of each other.
+    """
     if head == base:
         return Compared(1.0, 1.0, 1.0)
+    paired = _paired(base, head)
+    if paired is not None:
+        return paired
     left = [one / base.items for one in base.seconds]
     right = [one / head.items for one in head.seconds]
     found = ratio(left, right)
@@ -77,6 +86,22 @@ def compared(base: Point, head: Point) -> Compared:
     alone = estimate(left, right)
     assert alone is not None  # both have rounds, and none is zero
     return Compared(alone, 0.0, inf)
+
+
+def _paired(base: Point, head: Point) -> Compared | None:
+    """By the passes that both were in; None where they are too few for an interval (at 95 %: below 6)."""
+    left, right = _by_pass(base), _by_pass(head)
+    ratios = [log(right[number] / left[number]) for number in sorted(left.keys() & right.keys())]
+    found = interval(ratios)
+    return None if found is None else Compared(exp(centre(ratios)), exp(found.low), exp(found.high))
+
+
+def _by_pass(point: Point) -> dict[int, float]:
+    """Seconds an item in each pass, by its median round."""
+    seconds: dict[int, list[float]] = {}
+    for number, one in zip(point.passes, point.seconds, strict=False):
+        seconds.setdefault(number, []).append(one)
+    return {number: median(several) / point.items for number, several in seconds.items()}
 
 
 def ordered(points: Sequence[Point]) -> list[Point]:

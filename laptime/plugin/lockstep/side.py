@@ -82,7 +82,7 @@ class Lockstep:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Nothing else may decide when or in which order tests run."""
         config = session.config
-        config.pluginmanager.unregister(name="laptime-passes")
+        config.pluginmanager.unregister(name="laptime-racing")
         resources = config.stash.get(RESOURCES, None)
         if resources is None:
             self._conflicts.append("laptime's own plugin is switched off (-p no:laptime)")

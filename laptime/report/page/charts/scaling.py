@@ -61,12 +61,12 @@ def draw(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
         .encode(x=x, y=y)
         for some in corners
     ]
-    knees = [(line, at) for line in lines if (found := knee(line.measured())) and (at := line.at(found.workers))]
+    knees = [(line, at, found) for line in lines if (found := knee(line.measured())) and (at := line.at(found.workers))]
     layers = [
         *ideals,
         *_curves(lines, x, y),
         *plotted(lines, _speedup, _told_speedup, x, y, _interval_of(_speedup), joined=_without_law(lines)),
-        *_knees(knees, x, y),
+        *_knees([(line, at) for line, at, found in knees if found.low != line.points[0].x], x, y),
     ]
     bounds = ["as many times as there are workers, for what waits"] * (True in kinds)
     bounds += [f"up to {cpus:g} CPUs, for what computes"] * (False in kinds)
@@ -74,7 +74,7 @@ def draw(study: Study, said: Sequence[str], cpus: float) -> list[Figure]:
     first = made(
         study,
         name_of(study),
-        titled(study, [_knee_said(line, at) for line, at in knees]),
+        titled(study, [_knee_said(line, at, shown=found.low != line.points[0].x) for line, at, found in knees]),
         f"Points: throughput over one worker's, medians of {rounds_of(study)}, with their 95 % intervals. "
         + (f"Curve: the law that fits {listed(fitted)}; straight pieces: no law was fitted. " if fitted else "")
         + f"Ring: the knee, fewest workers within 5 % of the best. Dotted: ideal, {'; '.join(bounds)}.",
@@ -114,8 +114,11 @@ def _waits(line: Line) -> bool:
     return first.cpu_s < first.median_s * 0.25
 
 
-def _knee_said(line: Line, at: Point) -> str:
+def _knee_said(line: Line, at: Point, *, shown: bool) -> str:
+    """`shown`: whether the interval of the knee leaves out the fewest workers."""
     gain = times(_speedup(line, at))
+    if not shown:
+        return f"{line.name}: that more than {number(line.points[0].x)} gain anything is not shown"
     if at is line.points[-1]:
         return f"{line.name}: gains up to {number(at.x)}, the most that was measured ({gain})"
     if at is line.points[0]:
