@@ -196,6 +196,8 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
             if visits.again:
                 timed.forget(count)
             visits.rounds = len(timed.cpu_s)
+            if lap.lifecycle != WARM:  # what it opens may be of this visit
+                timed.work = _work(lap, visits)
             timed.visit(lap, stack, None if alone else visits.number)
             benchmark.pedantic(timed, setup=timed.prepare, teardown=timed.judge, rounds=count, iterations=1)
             timed.keep(visits.rounds + count)
@@ -393,7 +395,7 @@ class _Round:
             self._note(self.surroundings.between(self._snapshot, self.surroundings.snapshot(), cpu_s))
         stage = self._lap.stage
         if stage is not None:
-            served = stage.end(log=self._pass is not None)
+            served = stage.end() if self._pass is None else stage.end(log=True)
             self.requests.append(sum(served.requests.values()))
             if self._pass is not None:
                 answers_ns = [visit.done_ns - visit.read_ns for visit in served.log]

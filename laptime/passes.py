@@ -4,7 +4,8 @@ A race runs in passes. In each every benchmark that is still in it is visited on
 what the machine does strikes all alike. After the passes of `LOOKS` the figures are looked at: what is clearly slower
 than the best leaves, and the race is over once its intervals are narrow enough, or its time is. Every look has an error
 rate of its own, and together they come to 5 %: so the intervals that a race ends with, of a benchmark that left early
-too, hold together with 95 %, whenever it ended (a union bound over the looks).
+too, hold together with 95 %, whenever it ended (a union bound over the looks). A race that ends because its time is
+over, or its passes, spends what is left of the 5 % on its last look: when that comes is the clock's doing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 LOOKS = ((5, 0.005), (10, 0.01), (20, 0.01), (40, 0.01), (80, 0.015))
 """After so many passes, and the error rate of that look."""
+ERROR_RATE = 0.05
 RECORDED_PASSES = LOOKS[0][0]
 """A race plays so many recorded passes in turn: by the second look each was played twice."""
 LEAST_PASSES = LOOKS[1][0]
@@ -54,6 +56,7 @@ class Schedule:
         self.passes = 0
         self._limits = limits
         self._looks = list(LOOKS)
+        self._left = ERROR_RATE
         self._random = random.Random(seed)
 
     def order(self, canaries: int = 0) -> list[str | None]:
@@ -70,11 +73,13 @@ class Schedule:
     def look(self, elapsed_s: float) -> float | None:
         """End a pass, `elapsed_s` seconds after the race began: the error rate of the look that is due, if one is."""
         self.passes += 1
-        if self._limits.passes is not None:
-            return sum(rate for _, rate in LOOKS) if self.passes >= self._limits.passes else None
-        if self.passes < self._looks[0][0] and not self.is_over(elapsed_s):
+        if self.is_over(elapsed_s):
+            return self._left
+        if self._limits.passes is not None or self.passes < self._looks[0][0]:
             return None
-        return self._looks.pop(0)[1]
+        rate = self._looks.pop(0)[1]
+        self._left -= rate
+        return rate
 
     def is_over(self, elapsed_s: float) -> bool:
         """Whether the race ends with this pass for want of time, or of passes."""

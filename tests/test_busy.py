@@ -59,7 +59,14 @@ def test_a_round_is_void_where_it_waited_for_others_a_tenth_of_its_time(disturba
 
 @pytest.mark.parametrize(
     ("stolen_s", "cpu_s", "void"),
-    [(0.25, 0.5, False), (0.26, 0.5, True), (0.9, 0.75, False), (0.9, 0.74, True), (0.9, 1.0, False), (None, 0.0, False)],
+    [
+        (0.25, 0.5, False),
+        (0.26, 0.5, True),
+        (0.9, 0.75, False),
+        (0.9, 0.74, True),
+        (0.9, 1.0, False),
+        (None, 0.0, False),
+    ],
 )
 def test_a_round_is_void_where_the_host_took_a_quarter_of_it(stolen_s, cpu_s, void):
     """Of what it did not compute: a CPU that was noted as stolen while it computed all the time was not."""

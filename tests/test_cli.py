@@ -68,7 +68,7 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["sing"], ["check"], ["serve"], ["race"], ["race", "a.json", "--format", "pdf"]], ids=" ".join
+    "arguments", [[], ["sing"], ["check"], ["serve"], ["race", "a.json", "b.json"], ["race", "a.json", "--format", "pdf"]], ids=" ".join
 )
 def test_what_is_no_command_is_a_usage_error(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Code 2, and the usage on standard error."""
@@ -504,17 +504,24 @@ def test_a_log_that_cant_be_written_at_the_end_is_an_error(good: Path, tmp_path:
 
 
 def benchmark(group: str, label: str, walls_s: Sequence[float], cpu_s: float, **info: Any) -> dict[str, Any]:
-    """A benchmark as pytest-benchmark writes it, with what `lap` adds; every round plays the next pass."""
-    rounds = {"wall_s": list(walls_s), "cpu_s": [cpu_s] * len(walls_s), "pass": list(range(len(walls_s)))}
-    machine = {"affinity_cpus": 2, "cpu_quota": None}
+    """A benchmark as pytest-benchmark writes it, with what `lap` adds: a round in each pass of a race."""
+    passes = range(len(walls_s))
+    rounds = {
+        "wall_s": list(walls_s),
+        "cpu_s": [cpu_s] * len(walls_s),
+        "pass": [number % 5 for number in passes],
+        "race_pass": list(passes),
+        "void": [False] * len(walls_s),
+    }
+    machine = {"affinity_cpus": 2, "cpu_quota": None, "race": {"passes": len(walls_s), "confidence": 0.99, "seed": 1}}
     about = {"workload": group, "summary": "twenty pages", "label": label, "http": "replay", "latency": "recorded"}
     extra = about | machine | {"rounds": rounds, "parallelism": cpu_s / walls_s[0]} | info
     return {"group": group, "name": f"test_variant[{label}]", "param": label, "extra_info": extra}
 
 
 RESULTS = [
-    benchmark("pages", "sequential", [2.0, 2.0, 2.0], 0.1),
-    benchmark("pages", "threads-w8", [0.25, 0.25, 0.25], 0.125),
+    benchmark("pages", "sequential", [2.0] * 10, 0.1, first=True, variant="sequential"),
+    benchmark("pages", "threads-w8", [0.25] * 10, 0.125, first=False, variant="threads", workers=8, lifecycle="warm"),
     benchmark("primes", "sequential", [1.0, 1.0], 1.0, http=None, latency=None, summary="up to 200,000"),
     {"group": None, "name": "test_other", "param": None, "extra_info": {}},
 ]
@@ -534,12 +541,15 @@ def test_a_race_is_a_table(results: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert 0 == cli.main(["race", str(results)])
     said = capsys.readouterr()
     rows = [line.split() for line in said.out.splitlines()]
-    assert "pages: twenty pages (replay at recorded pace)" == said.out.splitlines()[0]
-    threads = ["threads-w8", "250", "ms", "8.00", "×", "125", "ms", "0.50", "3"]
-    sequential = ["sequential", "2.00", "s", "1.00", "×", "100", "ms", "0.05", "3"]
-    assert [threads, sequential] == [row[:9] for row in rows[2:4]]
-    assert "primes: up to 200,000 (no HTTP)" in said.out.splitlines()
-    assert "Bound by waiting: sequential computed for 5% of its 2.00 s." in " ".join(said.out.split())
+    assert "pages: twenty pages" == said.out.splitlines()[0]
+    threads = [">", "threads-w8", "250", "ms", "8.00", "×", "8.00", "to", "8.00", "125", "ms", "10", "0.50"]
+    sequential = [">", "sequential", "2.00", "s", "1.00", "×", "–", "100", "ms", "10", "0.05"]
+    assert [threads, sequential] == [rows[2][:13], rows[3][:11]]
+    assert "primes: up to 200,000" in said.out.splitlines()
+    sentences = " ".join(said.out.split())
+    assert "For one run take sequential: no other is shown to gain 10 %. With a pool kept open take threads-w8: " in sentences
+    assert "Bound by waiting: sequential computed for 5.0 % of its 2.00 s." in sentences
+    assert " 10 passes, replay at recorded pace" in sentences
     assert ("", False) == (said.err, "test_other" in said.out)
 
 
@@ -548,14 +558,14 @@ def test_a_race_may_be_markdown(results: Path, capsys: pytest.CaptureFixture[str
     assert 0 == cli.main(["race", str(results), "--format", "markdown"])
     said = capsys.readouterr()
     assert [
-        "**pages: twenty pages (replay at recorded pace)**",
+        "**pages: twenty pages**",
         "",
-        "| variant | median | speed-up | CPU | parallel | rounds |",
-        "|---|---:|---:|---:|---:|---:|",
-        "| threads-w8 | 250 ms | 8.00 × | 125 ms | 0.50 | 3 |",
-        "| sequential | 2.00 s | 1.00 × | 100 ms | 0.05 | 3 |",
+        "|  | variant | median | speed-up | 95 % | CPU | passes | parallel |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| > | threads-w8 | 250 ms | 8.00 × | 8.00 to 8.00 | 125 ms | 10 | 0.50 |",
+        "| > | sequential | 2.00 s | 1.00 × | – | 100 ms | 10 | 0.05 |",
     ] == said.out.splitlines()[:6]
-    assert ("", "**primes: up to 200,000 (no HTTP)**", False) == (
+    assert ("", "**primes: up to 200,000**", False) == (
         said.err,
         said.out.splitlines()[9],
         "\x1b" in said.out,
@@ -658,4 +668,5 @@ def test_results_without_a_race_are_refused(
     path = tmp_path / "others.json"
     path.write_text(json.dumps({"benchmarks": benchmarks}))
     assert 2 == cli.main(["race", str(path)])
-    assert ("", f"laptime: {path}: holds no benchmarks of laptime's `lap` fixture\n") == capsys.readouterr()
+    said = f"laptime: {path}: holds no benchmarks of laptime's `lap` or `race` fixture\n"
+    assert ("", said) == capsys.readouterr()

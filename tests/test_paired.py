@@ -23,7 +23,7 @@ def test_quantiles_are_those_of_the_printed_tables(k, df, tabled):
 
 
 @pytest.mark.parametrize("p", [0.95, 0.995])
-@pytest.mark.parametrize(("k", "df"), [(3, 5), (7, 9.0), (12, 77), (25, 13)])
+@pytest.mark.parametrize(("k", "df"), [(3, 5), (7, 9.0), (12, 77)])
 def test_quantiles_are_those_of_scipy(p, k, df):
     """To a thousandth, for confidences of a race's looks."""
     expected = float(stats.studentized_range.ppf(p, k, df))
@@ -98,7 +98,7 @@ def test_with_more_ways_beside_it_an_interval_widens():
     rounds = timed(10, 0.05, 3, a=1.0, b=1.0, c=1.0, d=1.0, e=1.0, f=1.0)
     two = Passes({name: rounds[name] for name in "ab"}).gain("a", "b")
     # the same pair among six, of which no other pair differs in how it varies
-    six = Passes({**{name: rounds[name] for name in "ab"}, **{name: rounds["b"] for name in "cdef"}}).gain("a", "b")
+    six = Passes({**{name: rounds[name] for name in "ab"}, **dict.fromkeys("cdef", rounds["b"])}).gain("a", "b")
     assert two.estimate == six.estimate
     assert two.half_width < six.half_width
 

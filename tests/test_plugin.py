@@ -5,6 +5,7 @@ Every session is also held to leave no process behind: `plugin_support.run` fail
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -42,22 +43,28 @@ from laptime.cassette import load
 LINUX = sys.platform == "linux"
 
 TIMED = """
+    def in_the_race(test):
+        return pytest.mark.benchmark(group="shop")(pytest.mark.laptime_race(seconds=0.5)(test))
+
     def shop(lap, stage, names=NAMES, asked=ASKED, **settings):
         lap(partial(shopping, stage.url(), names), prices_are_right, stage=stage, requests=asked, **RACE, **settings)
 
+    @in_the_race
     def test_cold(replay, lap):
         shop(lap, replay(HERE / "shop.yaml", "scale:0.5"), lifecycle="cold", parcels=7)
 
+    @in_the_race
     def test_warm(replay, lap):
         shop(lap, replay(HERE / "shop.yaml"), lifecycle="warm")
 
     def test_without_http(lap):
-        lap(one, is_one, rounds=(3, 3, 0.0))
+        lap(one, is_one)
 """
+"""A race as it is run where nothing is said of passes, and a benchmark that takes no part."""
 
 QUICK = """
     def test_quick(lap):
-        lap(one, is_one, rounds=(2, 2, 0.0))
+        lap(one, is_one)
 """
 
 # a session in which all is well
@@ -71,24 +78,44 @@ def well(tmp_path_factory) -> tuple[Path, Ended]:
 
 
 def test_every_benchmark_is_saved(well):
-    """Benchmarks whose answers are right pass, and stand in the file under their own names."""
+    """Benchmarks whose answers are right pass, and stand in the file under their own names, each once."""
     directory, ended = well
     assert OK == ended.code
-    assert ["test_cold", "test_warm", "test_without_http"] == list(benchmarks(directory / "out.json"))
+    names = [one["name"] for one in json.loads((directory / "out.json").read_text())["benchmarks"]]
+    assert ["test_cold", "test_warm", "test_without_http"] == sorted(names)
 
 
 def test_the_rounds_are_saved_with_what_they_cost(well):
-    """Beside pytest-benchmark's own figures stand each round's wall time, CPU, switches, requests and pass."""
+    """Beside pytest-benchmark's own figures stand each round's wall time, CPU, switches, requests, and what it played.
+
+    In a race, also the pass in which it ran, what it waited for a CPU, and for how long the longest answer was awaited.
+    """
     directory, _ = well
     saved = benchmarks(directory / "out.json")["test_cold"]
     rounds = saved["extra_info"]["rounds"]
-    assert {"wall_s", "cpu_s", "switches", "requests", "pass"} == set(rounds)
+    always = {"wall_s", "cpu_s", "switches", "requests", "pass"}
+    assert always | {"race_pass", "void", "waited_s", "longest_s"} == set(rounds)
+    count = len(rounds["wall_s"])
+    assert {count} == set(map(len, rounds.values()))
     assert saved["stats"]["data"] == rounds["wall_s"]
-    assert [2, 2, 2] == rounds["requests"]
-    assert [0, 1, 2] == rounds["pass"]
-    assert (3, 3) == (len(rounds["cpu_s"]), len(rounds["switches"]))
+    assert [2] * count == rounds["requests"]
     assert all(cpu_s > 0 for cpu_s in rounds["cpu_s"])
     assert all(switches >= 2 for switches in rounds["switches"]), "each request is waited for"
+    assert all(0.001 <= one < wall_s for one, wall_s in zip(rounds["longest_s"], rounds["wall_s"], strict=True))
+    assert {False} == set(rounds["void"])
+
+
+def test_a_race_plays_the_recorded_passes_in_turn(well):
+    """All variants play the same one in the same pass of the race; without a word of passes there are ten at least."""
+    directory, _ = well
+    raced = [benchmarks(directory / "out.json")[name]["extra_info"] for name in ("test_cold", "test_warm")]
+    for info in raced:
+        race_passes = info["rounds"]["race_pass"]
+        assert sorted(race_passes) == race_passes
+        assert [number % 5 for number in race_passes] == info["rounds"]["pass"]
+        assert list(range(info["race"]["passes"])) == sorted(set(race_passes))
+    assert 1 == len({info["race"]["seed"] for info in raced}), "one race"
+    assert max(info["race"]["passes"] for info in raced) >= 10
 
 
 def test_what_decides_the_figures_is_saved_with_them(well):
@@ -126,10 +153,10 @@ def test_the_peak_memory_is_saved(well):
 
 
 def test_work_without_http_has_no_recording(well):
-    """No digest, pace, requests or passes are saved of it."""
+    """No digest, pace, requests, recorded passes or answers are saved of it."""
     directory, _ = well
     info = benchmarks(directory / "out.json")["test_without_http"]["extra_info"]
-    assert {"wall_s", "cpu_s", "switches"} == set(info["rounds"])
+    assert {"wall_s", "cpu_s", "switches", "race_pass", "void", "waited_s"} == set(info["rounds"])
     assert not {"cassette_sha256", "latency"} & set(info)
 
 
@@ -141,20 +168,50 @@ def test_the_session_begins_with_its_plan(well):
 
 
 def test_each_benchmark_is_told_as_it_ends(well):
-    """A line with its number, its name, its median and the time left, also where output is no terminal."""
+    """A line with its number, its name, its median and the time left, also where output is no terminal.
+
+    Of a race's, as soon as it has left the race: whoever is shown to be too slow leaves before the others.
+    """
     _, ended = well
-    names = ["test_cold", "test_warm", "test_without_http"]
     told = re.findall(r"^(\d/3)  (\w+) +[\d.]+ (?:s|ms|µs|ns) +\d+ s left", ended.text, re.M)
-    assert list(zip(["1/3", "2/3", "3/3"], names, strict=True)) == told
+    assert ["1/3", "2/3", "3/3"] == [number for number, _ in told]
+    *raced, last = [name for _, name in told]
+    assert (["test_cold", "test_warm"], "test_without_http") == (sorted(raced), last)
 
 
 def test_the_session_ends_with_the_race(well):
-    """After pytest-benchmark's table comes ours: the variants of a workload and a verdict."""
+    """The variants of a workload, a verdict, and how it was come by: how many passes, at which pace."""
     _, ended = well
-    table, race = ended.text.split(" laptime ---")
-    assert "benchmark 'shop': 2 tests" in table
-    assert "shop: what things cost (replay at scale:0.5 pace)" in race
-    assert re.search(r"^Bound by (waiting|computing)", race, re.M)
+    _, race = ended.text.split(" laptime ---")
+    assert race.splitlines()[1].startswith("shop: what things cost")
+    assert sorted(["test_cold", "test_warm"]) == sorted(re.findall(r"^[>=]? +(test_\w+) +[\d.]+ ms ", race, re.M))
+    said = " ".join(race.split())
+    assert re.search(r" (No variant|Take|For one run take|NO VERDICT:) ", said), race
+    assert re.search(r" Bound by (waiting|computing)", said), race
+    assert re.search(r" \d+ passes, replay at scale:0.5 pace: all intervals hold with 95 %", said), race
+
+
+ABOUT_ITS_TABLE = ("--benchmark-columns=min", "--benchmark-sort=name", "--benchmark-group-by=func")
+
+
+@pytest.mark.parametrize(("argument", "shown"), [(None, False), *((one, True) for one in ABOUT_ITS_TABLE)])
+def test_pytest_benchmarks_own_table_is_shown_where_it_is_asked_for(tmp_path, argument, shown):
+    """Where there are but laps it says the same once more; who says how it is to look, wants to see it."""
+    ended = pytest_in(suite(tmp_path, test_quick=(QUICK,)), *filter(None, [argument]))
+    assert OK == ended.code
+    assert shown == bool(re.search(r"^-+ benchmark.*: 1 tests -+$", ended.text, re.M)), ended.text
+
+
+def test_beside_other_benchmarks_pytest_benchmarks_own_table_is_shown(tmp_path):
+    """Ours doesn't hold those that didn't use `lap`."""
+    plain = """
+        def test_plain(benchmark):
+            benchmark.pedantic(int, rounds=2)
+    """
+    ended = pytest_in(suite(tmp_path, test_both=(QUICK, plain)))
+    assert OK == ended.code
+    assert "benchmark: 2 tests" in ended.text
+    assert ended.timed("test_plain")
 
 
 @pytest.mark.parametrize(("flag", "own"), [("-v", r"test_quick.py::test_quick PASSED"), ("-q", r"^\. +\[100%\]")])
@@ -188,7 +245,7 @@ def test_profiling_leaves_the_timing_whole(tmp_path):
     ended = pytest_in(tmp_path, "--benchmark-cprofile=cumtime", "--benchmark-json=out.json")
     assert OK == ended.code, ended.text
     rounds = benchmarks(tmp_path / "out.json")["test_short"]["extra_info"]["rounds"]
-    assert {3} == set(map(len, rounds.values()))
+    assert {2} == set(map(len, rounds.values()))
 
 
 # tests that don't pass leave no timing
@@ -384,9 +441,11 @@ CUT = {
         def test_cut(lap):
             lap(opened_until(0), is_one, **RACE)
     """,
-    "lap in a timed round": """
+    "lap in its second pass": """
+        calls = opened_until(2)
+
         def test_cut(lap):
-            lap(opened_until(3), is_one, **RACE)
+            lap(calls, is_one, **RACE)
     """,
     "plain": """
         def test_cut(benchmark):
@@ -407,7 +466,7 @@ BEFORE_CUT = """
             if next(calls) == call:
                 (HERE / "started").touch()
                 time.sleep(600)
-            time.sleep(0.01)
+            time.sleep(0.016)  # so long that a visit has one round
             return 1
 
         @contextmanager
@@ -698,6 +757,7 @@ def test_recording_times_nothing(tmp_path):
 
 
 LIVE = """
+    @pytest.mark.laptime_race(passes=1)
     @pytest.mark.parametrize("number", range(3))
     def test_live(lap, live_origin, number):
         url = live_origin("shop", "https://shop.test")
@@ -769,7 +829,7 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(tmp_path):
     """
     ended = pytest_in(suite(tmp_path, test_number=(tests,)))
     assert OK == ended.code, ended.text
-    assert re.search(r"^get\[/red\] +[\d.]+ [mµn]?s", ended.text, re.M)
+    assert ended.timed("get[/red]")
 
 
 @pytest.mark.parametrize("arguments", [("-n", "1"), ("--benchmark-disable",)], ids=["xdist", "disabled"])

@@ -131,7 +131,10 @@ def test_the_answers_come_first(everything: content.Page) -> None:
     assert [*expected, "measured-on", "again"] == anchors
     first = everything.sections[0]
     assert ["hn_items", "quotes", "primes"] == [card.title.partition(":")[0] for card in first.cards]
-    assert all(card.sentences[0].startswith("Take asyncio-w8-cold (") for card in first.cards)
+    hn_items, quotes, primes = (card.sentences[0] for card in first.cards)
+    assert re.match(r"Take asyncio-w8-cold: [45]\.\d\d × \([\d.]+ to [\d.]+\) sequential, ", hn_items)
+    assert quotes.startswith("Take asyncio-w8-cold: ")
+    assert "For one run take sequential: no other is shown to gain 10 %." == primes
     assert ["race-hn_items", "race-quotes", "race-primes"] == [card.figures[0].name for card in first.cards]
 
 
@@ -154,7 +157,8 @@ def test_every_chart_says_what_it_shows(everything: content.Page) -> None:
         assert figure.rows, figure.name
         assert {len(figure.columns)} == {len(row) for row in figure.rows}, figure.name
     titles = {figure.name: figure.title for figure in everything.figures}
-    assert "asyncio-w8-cold takes" in titles["race-hn_items"]
+    assert re.match(r"asyncio-w8-cold takes \S+ ms where sequential takes \S+ ms\.", titles["race-hn_items"])
+    assert titles["race-primes"].startswith("processes-w2-forkserver-warm takes ")
     assert "processes: pays from 1.24 ms of work in a task on" in titles["break-even-smallest"]
     assert "forkserver, 2 workers: best at 64" in titles["sweep-chunks"]
     assert re.match(r"slow: [78]\.\d % slower since \w{10}\.", titles["trend-slow"])
@@ -162,8 +166,8 @@ def test_every_chart_says_what_it_shows(everything: content.Page) -> None:
 
 def test_every_round_of_a_race_is_a_dot() -> None:
     """Up to thirty of a variant; of more thirty quantiles, and the chart says so."""
-    few = page(of(*support.race("shop", rounds=4))).figures[0]
-    many = page(of(*support.race("shop", rounds=100))).figures[0]
+    few = page(of(*support.race("shop", passes=4))).figures[0]
+    many = page(of(*support.race("shop", passes=100))).figures[0]
     assert 4 * 5 == len([row for row in values(few.spec) if "round" in row])
     assert MOST_DOTS * 5 == len([row for row in values(many.spec) if "round" in row])
     assert "quantiles" not in few.subtitle
@@ -185,15 +189,40 @@ def test_dots_are_strewn_in_the_same_way_each_time() -> None:
 
 
 def test_thinned_rounds_are_told() -> None:
-    """They are drawn as their quantiles, and no interval is made of them."""
-    made = of(*support.race("shop", rounds=20))
+    """They are drawn as their quantiles, and no interval is made of them: which was of which pass isn't known."""
+    made = of(*support.race("shop", passes=20))
     results = []
     for one in made.results:
         some = {metric: tuple(sorted(rounds)[::3]) for metric, rounds in one.rounds.items()}
         results.append(replace(one, thinned=True, rounds=some))
     figure = page(replace(made, results=tuple(results))).figures[0]
     assert "thinned" in figure.subtitle
-    assert {"too few rounds"} == {row[2] for row in figure.rows}
+    place = figure.columns.index("95 % interval")
+    assert {"–"} == {row[place] for row in figure.rows}
+    assert figure.title.startswith("No verdict: ")
+
+
+def test_a_race_shows_each_gains_interval() -> None:
+    """In its table and in the chart: the one whose end decides the verdict."""
+    figure = page(of(*support.race("shop"))).figures[0]
+    found = {row[0]: dict(zip(figure.columns, row, strict=True)) for row in figure.rows}
+    assert "–" == found["sequential"]["95 % interval"]
+    for name in set(found) - {"sequential"}:
+        low, high = map(float, found[name]["95 % interval"].split(" to "))
+        assert low < float(found[name]["speed-up"].removesuffix(" ×")) < high
+    assert {"10"} == {one["passes"] for one in found.values()}
+    rows = {row["name"]: row for row in values(figure.spec) if "fast" in row}
+    assert all(row["fast"] <= row["median"] <= row["slow"] for row in rows.values())
+    assert "► asyncio-w8-cold" in rows
+    assert "all of them hold together" in figure.subtitle
+
+
+def test_a_race_that_is_not_fit_recommends_nothing() -> None:
+    """It shows who was the fastest, and says that there is no verdict."""
+    found = page(of(*support.race("shop", passes=4)))
+    assert found.figures[0].title.startswith("No verdict: the fastest was asyncio-w8-cold, ")
+    assert not [row for row in values(found.figures[0].spec) if row.get("bold")]
+    assert found.sections[0].cards[0].sentences[0].startswith("NO VERDICT: this was a look.")
 
 
 def test_a_run_of_any_suite_has_a_page() -> None:

@@ -27,23 +27,27 @@ NAMES = {
         "hn_items-sequential",
         "hn_items-processes-w2-forkserver-cold",
         "quotes-threads-w2-html-warm",
-        "noop-sequential-again",
+        "primes-pool-map-w2-forkserver-warm",
     ],
     "default": [
         "hn_items-threads-w8-warm",
-        "hn_items-processes-w2-spawn-cold",
+        "hn_items-processes-w2-forkserver-cold",
         "quotes-sequential-lxml",
         "quotes-thread-per-item-forkserver-html",
         "primes-sieve",
-        "wait-asyncio-w8-warm",
+        "primes-processes-w2-spawn-cold",
+        "primes-processes-w8-forkserver-warm",
     ],
     "full": [
         "hn_items-threads-w4-cold",
         "quotes-processes-w8-forkserver-lxml-cold",
         "primes-pool-map-w8-forkserver-warm",
         "primes-processes-w2-fork-warm",
+        "wait-asyncio-w8-warm",
+        "noop-sequential-again",
     ],
 }
+CONTROLS = ("wait", "spin", "noop")
 
 
 @cache
@@ -89,7 +93,7 @@ def test_the_default_tier_is_called_default():
 def test_every_race_begins_with_the_sequential_variant():
     """The first of a group is what the others are compared with."""
     firsts: dict[str, str] = {}
-    for name in collected("--tier", "default"):
+    for name in collected("--tier", "full"):
         firsts.setdefault(name.partition("-")[0], name)
     assert {
         "hn_items": "hn_items-sequential",
@@ -99,6 +103,26 @@ def test_every_race_begins_with_the_sequential_variant():
         "spin": "spin-sequential",
         "noop": "noop-sequential",
     } == firsts
+
+
+@pytest.mark.parametrize("tier", ["smoke", "default"])
+def test_controls_are_run_where_they_are_asked_for(tier):
+    """What their outcome must be is known: without a name, in the full tier only."""
+    assert [] == [name for name in collected("--tier", tier) if name.startswith(CONTROLS)]
+    for control in CONTROLS:
+        named = collected("--tier", tier, "-k", control)
+        assert {control} == {name.partition("-")[0] for name in named}
+        assert f"{control}-sequential" == named[0]
+
+
+def test_what_starts_quickly_is_raced_with_the_most_workers():
+    """Threads and event loops with fewer would but lengthen the default race; the full one has them all."""
+    quick = {tier: set() for tier in ("default", "full")}
+    for tier, workers in quick.items():
+        for name in collected("--tier", tier):
+            if found := re.match(r"(?:hn_items|quotes|primes)-(?:threads|asyncio)-w(\d+)-", name):
+                workers.add(int(found[1]))
+    assert {"default": {8}, "full": {2, 4, 8}} == quick
 
 
 def test_workers_changes_the_pools_only():
@@ -182,9 +206,11 @@ def test_live_figures_stand_under_names_of_their_own(tmp_path, origin):
     assert OK == ended.code, ended.text
     names = [name for name in collected() if re.match("hn_items-(sequential|threads-)", name)]
     saved = benchmarks(tmp_path / "out.json")
-    assert [f"test_variant[{name}-live]" for name in names] == list(saved)
+    assert sorted(f"test_variant[{name}-live]" for name in names) == sorted(saved)
     assert {("live", "hn_items (live)")} == {(one["extra_info"]["http"], one["group"]) for one in saved.values()}
-    assert "hn_items (live): JSON items from an API: waiting (live)" in ended.text
+    assert "\nhn_items (live): JSON items from an API: waiting\n" in ended.text
+    assert " passes, live: " in ended.text
+    assert {(3, True)} == {(one["extra_info"]["race"]["passes"], one["extra_info"]["race"]["look"]) for one in saved.values()}
 
 
 # recording

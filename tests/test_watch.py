@@ -162,13 +162,13 @@ def test_a_session_watches_one_more_round_where_that_is_asked_for(tmp_path) -> N
     ended = pytest_in(tmp_path, "--timelines", "--benchmark-json=out.json")
     assert OK == ended.code, ended.text
     info = benchmarks(tmp_path / "out.json")["test_short"]["extra_info"]
-    assert 3 == len(info["rounds"]["wall_s"])
+    assert 2 == len(info["rounds"]["wall_s"])
     (lane,) = [lane for lane in info["timeline"]["lanes"] if lane["requests"]]
     assert ("main thread", ["GET /price/pear", "GET /price/plum"]) == (
         lane["name"],
         [request["name"] for request in lane["requests"]],
     )
     first, second = lane["requests"]
-    assert min(first["wait"], second["wait"]) >= 0.005
+    assert min(first["wait"], second["wait"]) >= 0.008
     assert second["start"] >= first["start"] + first["connect"] + first["wait"] + first["receive"]
     assert info["timeline"]["seconds"] >= second["start"] + second["wait"]

@@ -1,20 +1,19 @@
 """Fidelity: each variant's speed-up on a live origin, and on the replay of the cassette recorded from it.
 
-Both are measured in one run, round by round in turn. The live rounds are new visits with jitter of their own, so
-the two sides differ by chance too; the last column says by how much they may.
+Both are measured in one run, in passes, in an order drawn anew. The live rounds are new visits with jitter of their
+own, so the two sides differ by chance too: each has the interval that a race would give it.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from math import sqrt
 from pathlib import Path
-from statistics import mean, stdev
 
 import aiohttp
 
@@ -22,6 +21,7 @@ from benchmarks.budgets.figures import Figure, progress, stand_in_origin
 from laptime.record import record
 from laptime.replay import Latency, ReplayServer, Stage
 from laptime.replay.tls import Authority
+from laptime.stats.paired import Passes
 from workloads.hn_items import HN_ITEMS
 from workloads.model import WARM, How, Workload
 from workloads.quotes import QUOTES
@@ -116,28 +116,26 @@ def _compare(
             for name, open_variant, how, warm in _ways(workload, tls=trust is not None)
             for found_s, url in ((live_s, origin), (replay_s, stage.url()))
         ]
+        names = list(dict.fromkeys(name for name, *_ in timers))
         for _, _, timed in timers:
             timed(0)  # pools and connections are warm
         for turn in progress(range(rounds), f"{workload.name}: {len(timers) // 2} variants, live and replayed"):
+            random.shuffle(timers)
             for name, found_s, timed in timers:
                 found_s.setdefault(name, []).append(timed(turn))
     base = first.name
-    for name in live_s:
+    sides = [Passes(seconds) for seconds in (live_s, replay_s)]
+    for name in names:
         if name != base:
-            live, replay = (mean(found[base]) / mean(found[name]) for found in (live_s, replay_s))
-            off = replay / live - 1
-            chance = 2 * sqrt(sum(_error(found[one]) ** 2 for found in (live_s, replay_s) for one in (base, name)))
+            live, replay = (side.gain(base, name) for side in sides)
+            off = replay.estimate / live.estimate - 1
             yield Figure(
                 f"{workload.name}{'' if trust is None else ' over TLS'}, {name}: speed-up over {base}, live → replay",
-                f"{live:.2f} → {replay:.2f} ({off:+.1%}; chance ±{chance:.1%})",
+                f"{live.estimate:.2f} ({live.low:.2f} to {live.high:.2f}) → "
+                f"{replay.estimate:.2f} ({replay.low:.2f} to {replay.high:.2f}), {off:+.1%}",
                 "within 10 %",
                 abs(off) <= LIMIT,
             )
-
-
-def _error(times_s: list[float]) -> float:
-    """The relative standard error of their mean."""
-    return stdev(times_s) / mean(times_s) / sqrt(len(times_s))
 
 
 def _timer(

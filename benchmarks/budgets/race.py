@@ -24,7 +24,7 @@ import numpy.typing as npt
 from benchmarks.budgets import speed_trace
 from benchmarks.budgets.figures import ROOT, Figure, progress, show
 from laptime.analysis import race as analysis
-from laptime.passes import BESIDE_PASSES, MOST_PASSES, RACE_S, RECORDED_PASSES, Limits, Schedule
+from laptime.passes import MOST_PASSES, RACE_S, RECORDED_PASSES, Limits, Schedule
 
 Array = npt.NDArray[np.float64]
 
@@ -212,7 +212,10 @@ def run(draw: np.random.Generator, scenario: Scenario) -> Outcome:
         error_rate = schedule.look(now_s - began_s)
         if error_rate is not None:
             race = _looked(documents, schedule, error_rate, canary)
-            schedule.drop(_leaving(race, schedule.passes))
+            leaving = analysis.through(race, schedule.passes)
+            for name in leaving.keys() & set(schedule.running):
+                documents[name]["extra_info"]["race"]["left"] = leaving[name]
+            schedule.drop(leaving)
         if schedule.is_over(now_s - began_s):
             schedule.drop(list(schedule.running))
     assert race is not None, "no race ends without a look"
@@ -254,14 +257,6 @@ def _looked(
     documents[FIRST]["extra_info"]["race"]["canary"] = canary
     (race,) = analysis.races(documents.values())
     return race
-
-
-def _leaving(race: analysis.Race, passes: int) -> set[str]:
-    """Who needs no more passes."""
-    leaving = set(analysis.losers(race))
-    if passes >= BESIDE_PASSES and race.half_width <= analysis.PRECISE:
-        leaving |= {entry.fullname for entry in race.entries}
-    return leaving
 
 
 # figures
@@ -348,8 +343,8 @@ def _mixed(made: Races, what: str, scenario: Scenario) -> Iterator[Figure]:
 
 
 def _intervals(what: str, outcomes: Sequence[Outcome]) -> Iterator[Figure]:
-    yield _at_least(f"{what}: all intervals over the first hold", [one.covered for one in outcomes], 0.94)
-    yield _at_least(f"{what}: those of all pairs hold", [one.covered_all for one in outcomes], 0.94)
+    yield _at_least(f"{what}: all gains over the first hold", [one.covered for one in outcomes], 0.94)
+    yield _at_least(f"{what}: all pairs hold", [one.covered_all for one in outcomes], 0.94)
 
 
 def _at_most(what: str, wrong: Sequence[bool], budget: float) -> Figure:

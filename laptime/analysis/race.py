@@ -18,6 +18,7 @@ from math import inf
 from statistics import median
 from typing import Any, NamedTuple
 
+from laptime.passes import BESIDE_PASSES, LEAST_PASSES
 from laptime.stats.paired import CONFIDENCE, Gain, Passes
 
 WORTHWHILE = 1.10
@@ -41,6 +42,8 @@ SAME_WORK = 0.75
 """A client that keeps its connections computes and waits less than the first variant, hardly below three quarters."""
 CONTROL_TOLERANCE = 0.25
 NO_HTTP = "no HTTP"
+LOST = "lost"
+"""Why a benchmark left its race before its end, as `through` says and its `extra_info` keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Entry:
     tried, void  rounds that were run, and those of them that others disturbed
     waited_s     what its threads waited for a CPU, in a round (mean); None where the system doesn't tell
     longest_share  of a round, the time of the answer that was waited for longest (median); None without a replay
+    lost         whether it left the race since it was shown to be too slow for any contest
     first        whether the others are compared with it; None where the suite doesn't say
     elsewhere    whether processes that are not ours (a running cluster's) worked too: CPU figures are of a part only
     """
@@ -83,6 +87,7 @@ class Entry:
     reference: bool
     parser: str | None
     ideal: float | None
+    lost: bool
     first: bool | None
     elsewhere: bool = False
 
@@ -129,7 +134,7 @@ _NOTHING_TAKEN = Taken(0.0, 0.0, 0, 0)
 class Contest:
     """Who is fastest among the variants that do the same work.
 
-    equals      those that are not shown to be slower than the best, the fastest first
+    equals      those that are not shown to be slower than any, the fastest first
     within      by how much one of the equals may be slower than the best at most, as a share; 0 where there is but one
     take        the equal to run: the first variant where no gain is shown, else the cheapest in CPU of those near the
                 best
@@ -231,8 +236,13 @@ class Race:
 
     @property
     def half_width(self) -> float:
-        """The widest interval of those that the verdict rests on: the gains of the equals over the first variant."""
+        """The widest interval of those that the verdict rests on: of the gains over the first variant.
+
+        Of the equals of both contests; where there the first variant is alone, of what comes next to it.
+        """
         entries = {entry.fullname: entry for contest in (self.once, self.kept) for entry in contest.equals}
+        if set(entries) == {self.base.fullname}:
+            entries |= {entry.fullname: entry for entry in self.runners[:2]}
         return max(
             (self.gain(self.base, entry).half_width for entry in entries.values() if entry is not self.base),
             default=0.0,
@@ -266,17 +276,35 @@ def losers(race: Race) -> frozenset[str]:
     return frozenset(lost)
 
 
+def through(race: Race, passes: int) -> dict[str, str]:
+    """Who needs no more passes after so many, by full name, and why.
+
+    `LOST`: it is shown to be too slow for any contest; "beside": it is out of the contest; "precise": all are through,
+    since the intervals that the verdict rests on are narrow enough.
+    """
+    names: dict[str, str] = {}
+    if passes >= LEAST_PASSES and race.half_width <= PRECISE:
+        names |= dict.fromkeys((entry.fullname for entry in race.entries), "precise")
+    if passes >= BESIDE_PASSES:
+        names |= dict.fromkeys((entry.fullname for entry in race.left_out), "beside")
+    return names | dict.fromkeys(losers(race), LOST)
+
+
 # reading
 
 
-def races(benchmarks: Iterable[Mapping[str, Any]]) -> list[Race]:
-    """Group benchmarks into races, in the order in which they were run; what isn't one of ours is left out."""
+def races(benchmarks: Iterable[Mapping[str, Any]], *, running: bool = False) -> list[Race]:
+    """Group benchmarks into races, in the order in which they were run; what isn't one of ours is left out.
+
+    running  while the race goes on, what others disturbed decides nothing; where it is over, and most was disturbed, it
+             is shown all the same
+    """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for benchmark in in_order(benchmarks):
         info = benchmark.get("extra_info", {})
         if "workload" in info and "study" not in info:
             groups.setdefault(_name(benchmark), []).append(benchmark)
-    return [_race(group) for group in groups.values()]
+    return [_race(group, running) for group in groups.values()]
 
 
 def in_order(benchmarks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -289,11 +317,11 @@ def _position(benchmark: Mapping[str, Any]) -> int:
     return position if isinstance(position, int) else -1  # of before positions were stored, or of somebody else
 
 
-def _race(group: Sequence[Mapping[str, Any]]) -> Race:
+def _race(group: Sequence[Mapping[str, Any]], running: bool) -> Race:
     first = next((one for one in group if one["extra_info"].get("first")), group[0])
     taken = _taken(group)
-    # of a race that names nobody for it, what others disturbed is shown all the same
-    seconds = {_key(one): _by_race_pass(one["extra_info"]["rounds"], with_void=taken.too_many_void) for one in group}
+    with_void = taken.too_many_void and not running
+    seconds = {_key(one): _by_race_pass(one["extra_info"]["rounds"], with_void=with_void) for one in group}
     in_passes = all(one["extra_info"]["rounds"].get("race_pass") for one in group)
     paired = Passes(seconds, _kinds(group)) if len(group) > 1 and in_passes else None
     confidences = {_key(one): _raced(one).get("confidence", CONFIDENCE) for one in group}
@@ -386,6 +414,7 @@ def _entry(
         reference=bool(info.get("reference")),
         parser=info.get("parser"),
         ideal=info.get("ideal") if first["extra_info"].get("ideal") is None else None,
+        lost=_raced(one).get("left") == LOST,
         first=info.get("first"),
         elsewhere=bool(info.get("cpu_elsewhere")),
     )
@@ -451,7 +480,9 @@ def _contest(race: Race, entries: Sequence[Entry]) -> Contest:
     """The base takes part in each: that nothing gains on it is an outcome."""
     ordered = sorted({id(entry): entry for entry in (race.base, *entries)}.values(), key=lambda one: _pace(race, one))
     best = ordered[0]
-    equals = tuple(entry for entry in ordered if race.gain(entry, best).low <= 1)
+    equals = tuple(
+        entry for entry in ordered if not entry.lost and all(race.gain(entry, other).low <= 1 for other in ordered)
+    )
     within = max((race.gain(entry, best).high - 1 for entry in equals if entry is not best), default=0.0)
     worthwhile = race.gain(race.base, best).low > WORTHWHILE
     if not worthwhile:

@@ -22,7 +22,7 @@ from _pytest.runner import call_and_report
 
 from laptime.analysis import race as analysis
 from laptime.lap import Visits
-from laptime.passes import BESIDE_PASSES, RACE_S, REPEATS, Limits, Schedule
+from laptime.passes import RACE_S, REPEATS, Limits, Schedule
 from laptime.plugin import revisits
 from laptime.plugin.benchmarks import RACE_MARK, benchmark_session, is_lap
 
@@ -162,14 +162,13 @@ class Race:
         timed = [test for test in self.tests.values() if test.metadata is not None and not test.gone]
         if timed:
             timed[0].metadata.extra_info.setdefault("race", {})["canary"] = self._canary
-        leaving: set[str] = set()
-        for race in analysis.races(test.document() for test in timed):
-            leaving |= analysis.losers(race)
-            if self._schedule.passes >= BESIDE_PASSES:
-                leaving |= {entry.fullname for entry in race.left_out}
-                if race.half_width <= analysis.PRECISE:
-                    leaving |= {entry.fullname for entry in race.entries}
-        return [test for test in self.running if test.item.nodeid in leaving]
+        leaving: dict[str, str] = {}
+        for race in analysis.races((test.document() for test in timed), running=True):
+            leaving |= analysis.through(race, self._schedule.passes)
+        left = [test for test in self.running if test.item.nodeid in leaving]
+        for test in left:
+            test.metadata.extra_info["race"]["left"] = leaving[test.item.nodeid]
+        return left
 
 
 class Watching(Protocol):

@@ -17,7 +17,7 @@ from laptime.report.units import duration, percent, times
 BAR_WIDTH = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 TAKEN, EQUAL, BESIDE = ">", "=", "."
-"""Beside a variant that is to be taken, one that is not shown to be slower than the best, and one out of the contest."""
+"""Beside what is to be taken, what is not shown to be slower than the best, and what is out of the contest."""
 
 
 def terminal(races: Sequence[Race], *, width: int, color: bool) -> str:
