@@ -244,7 +244,7 @@ def primes(*, void: int = 0, equals: int = 1) -> Race:
         "processes-w8-forkserver-warm",
         "pool-map-w2-forkserver-warm",
         "pool-map-w8-forkserver-warm",
-        "interpreters-w2-warm",
+        "processes-w4-forkserver-warm",
     )
     cold = {
         "processes-w2-fork-cold": 0.088,
@@ -254,7 +254,6 @@ def primes(*, void: int = 0, equals: int = 1) -> Race:
     }
     meaning = {
         "pool-map": "multiprocessing.Pool().map, a number at a time.",
-        "interpreters": "A pool of sub-interpreters, a range of numbers at a time.",
         "sieve": "Another algorithm, in numpy.",
     }
     seconds = {"sequential": 0.1352, "threads-w8-cold": 0.1371, "threads-w8-warm": 0.1364, **cold}
@@ -266,11 +265,12 @@ def primes(*, void: int = 0, equals: int = 1) -> Race:
         kind = re.split(r"-w\d|$", label)[0]
         workers = int(found[1]) if (found := re.search(r"-w(\d)", label)) else None
         about = {"variant": kind, "meaning": meaning.get(kind), "workers": workers, "reference": kind == "sieve"}
-        about |= {"start_method": "forkserver" if kind in ("processes", "pool-map", "interpreters") else None}
-        about |= {"group": "primes", "workload": "primes", "summary": "primes by trial division: computing"}
+        about |= {"start_method": "forkserver" if kind in ("processes", "pool-map") else None}
+        about |= {"workload": "primes", "summary": "primes by trial division: computing"}
         cpu_s = min(wall_s, 0.1349) if kind in ("sequential", "threads", "sieve") else 0.137
         taken = {"others_s": 0.6 * wall_s * 20, "stolen_s": 0.0} if void else None
-        made.append(variant(label, wall_s, cpu_s, void=void, latency=None, waited_s=0.004, tried=taken, **about))
+        one = variant(label, wall_s, cpu_s, void=void, latency=None, waited_s=0.004, tried=taken, **about)
+        made.append({**one, "group": "primes"})
     return race(*made)
 
 

@@ -478,11 +478,10 @@ def _pace(race: Race, entry: Entry) -> float:
 
 def _contest(race: Race, entries: Sequence[Entry]) -> Contest:
     """The base takes part in each: that nothing gains on it is an outcome."""
-    ordered = sorted({id(entry): entry for entry in (race.base, *entries)}.values(), key=lambda one: _pace(race, one))
+    contenders = {entry.fullname: entry for entry in (race.base, *entries) if not entry.lost}
+    ordered = sorted(contenders.values(), key=lambda one: _pace(race, one))
     best = ordered[0]
-    equals = tuple(
-        entry for entry in ordered if not entry.lost and all(race.gain(entry, other).low <= 1 for other in ordered)
-    )
+    equals = tuple(entry for entry in ordered if all(race.gain(entry, other).low <= 1 for other in ordered))
     within = max((race.gain(entry, best).high - 1 for entry in equals if entry is not best), default=0.0)
     worthwhile = race.gain(race.base, best).low > WORTHWHILE
     if not worthwhile:
@@ -492,7 +491,7 @@ def _contest(race: Race, entries: Sequence[Entry]) -> Contest:
         for entry in equals
         if race.gain(race.base, entry).low > WORTHWHILE and race.gain(entry, best).estimate <= NEAR
     ]
-    cheapest = min(near, key=lambda entry: (entry.elsewhere, entry.cpu_s))
+    cheapest = min(near, key=lambda entry: (entry.elsewhere, entry.cpu_s), default=best)
     take = cheapest if cheapest.cpu_s < CHEAPER * best.cpu_s or best.elsewhere else best
     return Contest(equals, within, take, worthwhile=True)
 
