@@ -60,9 +60,16 @@ class Schedule:
         self._random = random.Random(seed)
 
     def order(self, canaries: int = 0) -> list[str | None]:
-        """Whom to visit in this pass, in which order; None is the place of a canary."""
-        names: list[str | None] = [*self.running, *[None] * canaries]
-        self._random.shuffle(names)
+        """Whom to visit in this pass, in which order; None is the place of a canary.
+
+        The first pass has the order that was given: it proves the answers, and the first benchmark's may be the right
+        one for the others.
+        """
+        names: list[str | None] = [*self.running]
+        if self.passes > 0:
+            self._random.shuffle(names)
+        for _ in range(canaries):
+            names.insert(self._random.randrange(len(names) + 1), None)
         return names
 
     def drop(self, names: Iterable[str]) -> None:

@@ -240,6 +240,14 @@ def test_who_left_early_is_judged_at_the_confidence_of_its_look():
     assert widths[0] > 1.1 * widths[1]
 
 
+def test_who_has_lost_takes_no_more_part():
+    """It left early, and has fewer passes than a verdict needs: whatever its few figures are, none rests on them."""
+    lost = variant("threads-w2-cold", 0.45, passes=5, wobble=30.0, raced={"left": "lost"})
+    found = race(SEQUENTIAL, COLD, lost)
+    assert ((), "threads-w8-cold") == (found.unfit, found.once.take.name)
+    assert ["threads-w8-cold"] == names(found.once.equals)
+
+
 # why nobody is named
 
 

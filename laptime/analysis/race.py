@@ -322,7 +322,9 @@ def _race(group: Sequence[Mapping[str, Any]], running: bool) -> Race:
     taken = _taken(group)
     with_void = taken.too_many_void and not running
     seconds = {_key(one): _by_race_pass(one["extra_info"]["rounds"], with_void=with_void) for one in group}
-    in_passes = all(one["extra_info"]["rounds"].get("race_pass") for one in group)
+    # passes that are not of one race are not the same moments
+    seeds = {_raced(one).get("seed") for one in group}
+    in_passes = len(seeds) == 1 and all(one["extra_info"]["rounds"].get("race_pass") for one in group)
     paired = Passes(seconds, _kinds(group)) if len(group) > 1 and in_passes else None
     confidences = {_key(one): _raced(one).get("confidence", CONFIDENCE) for one in group}
     entries = [_entry(one, first, paired, confidences) for one in group]

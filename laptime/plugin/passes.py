@@ -13,7 +13,7 @@ import gc
 import importlib
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from _pytest.runner import call_and_report
 
 from laptime.analysis import race as analysis
 from laptime.lap import Visits
-from laptime.passes import RACE_S, REPEATS, Limits, Schedule
+from laptime.passes import LEAST_PASSES, RACE_S, REPEATS, Limits, Schedule
 from laptime.plugin import revisits
 from laptime.plugin.benchmarks import RACE_MARK, benchmark_session, is_lap
 
@@ -53,6 +53,8 @@ class Test:
         self.seconds = 0.0
         self.gone = self.left = False
         self.outcome = ""
+        self._properties = list(item.user_properties)
+        self._closing: pytest.CallInfo[None] | None = None
 
     @property
     def rounds(self) -> int | None:
@@ -63,6 +65,17 @@ class Test:
     def skipped(self) -> bool:
         """Whether it was skipped."""
         return self.outcome == "skipped"
+
+    def begin(self) -> None:
+        """Forget what the visit before recorded of itself: it is reported once."""
+        self.item.user_properties[:] = self._properties
+        self.item._report_sections.clear()
+
+    def close(self) -> pytest.CallInfo[None]:
+        """Close what stands open, once; how that went."""
+        if self._closing is None:
+            self._closing = pytest.CallInfo.from_call(self.visits.close, "teardown")
+        return self._closing
 
     def document(self) -> dict[str, Any]:
         """As pytest-benchmark writes it to JSON, without statistics."""
@@ -132,6 +145,8 @@ class Race:
                 seconds.append(canary())
                 continue
             test = self.tests[name]
+            if test.gone:  # its teardown failed when it was known already that it would come again
+                continue
             test.visits.number, test.visits.again = self._schedule.passes, False
             yield test
             self._visited += 1
@@ -163,8 +178,11 @@ class Race:
         if timed:
             timed[0].metadata.extra_info.setdefault("race", {})["canary"] = self._canary
         leaving: dict[str, str] = {}
-        for race in analysis.races((test.document() for test in timed), running=True):
+        races = analysis.races((test.document() for test in timed), running=True)
+        for race in races:
             leaving |= analysis.through(race, self._schedule.passes)
+        if not races and self._schedule.passes >= LEAST_PASSES:  # benchmarks that say nothing of a workload
+            leaving = dict.fromkeys(self.tests, "no race")
         left = [test for test in self.running if test.item.nodeid in leaving]
         for test in left:
             test.metadata.extra_info["race"]["left"] = leaving[test.item.nodeid]
@@ -259,18 +277,28 @@ class Passes:
         started = time.monotonic()
         test.reports = self._visit(item, test)
         test.seconds += time.monotonic() - started
-        if not all(report.passed for report in test.reports):
+        if not test.reports[-1].passed:
             test.gone = True
+            self._pass_over(item)
         for each in race.tests.values():
             if each.reports and (each.left or each.gone):
                 self._report(each)
                 self._watching.left(race, each)
         return True
 
+    def _pass_over(self, item: pytest.Item) -> None:
+        """Find another to come next, where this one would have, and its teardown has failed."""
+        known = self._upcoming
+        while self._upcoming in self._tests and self._tests[self._upcoming][1].gone:
+            self._advance()
+        if self._upcoming is not known:  # the teardown left standing what the one that was to come stands in
+            item.session._setupstate.teardown_exact(self._upcoming)
+
     def _visit(self, item: Any, test: Test) -> list[pytest.TestReport]:
         """As pytest runs a test, but that what comes next is found before its teardown, which has to know it."""
         if hasattr(item, "_request") and not item._request:
             item._initrequest()
+        test.begin()
         try:
             reports = [call_and_report(item, "setup", log=False)]
             if reports[0].passed:
@@ -278,6 +306,10 @@ class Passes:
             # what failed, was skipped, or timed nothing is not visited again
             test.gone = test.metadata is None or not all(report.passed for report in reports)
             self._advance()
+            # what is warm is closed before the fixtures that it stands in
+            for each in self._tests[item][0].tests.values():
+                if (each.reports or each is test) and (each.left or each.gone):
+                    each.close()
             stopping = item.session.shouldfail or item.session.shouldstop
             # before itself, too, a test has to be torn down: all but what it stands in
             upcoming: Any = self._upcoming
@@ -294,16 +326,19 @@ class Passes:
         reports, test.reports = test.reports, []
         test.outcome = max((report.outcome for report in reports), key=("passed", "skipped", "failed").index)
         hook, item = test.item.ihook, test.item
-        closing = pytest.CallInfo.from_call(test.visits.close, "teardown")
+        closing = test.close()
         if closing.excinfo is not None and reports[-1].passed:
+            ended: Any = item
+            ended.funcargs = {}  # hooks look into it
             reports[-1] = hook.pytest_runtest_makereport(item=item, call=closing)
+            ended.funcargs = None
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in reports:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # pytest-benchmark's own is a wrapper, and saves before it yields
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Where the session ended in the middle of a race: close what stands open, and drop what was timed of it."""
         unfinished = {test.item.nodeid: test for _, test in self._tests.values() if not test.outcome}
         timed = benchmark_session(session.config)
@@ -312,6 +347,7 @@ class Passes:
         with ExitStack() as closing:
             for test in unfinished.values():
                 closing.callback(test.visits.close)
+        return (yield)
 
     def pytest_unconfigure(self) -> None:
         """Give pytest-benchmark its fixture back."""

@@ -166,7 +166,7 @@ def _beside(race: Race) -> Iterator[str]:
 
 
 def _passes(race: Race) -> Iterator[str]:
-    if race.paired is None:
+    if race.paired is None or race.taken.too_many_void:
         return
     void = f"; {race.taken.void} of {race.taken.tried} rounds void" if race.taken.void else ""
     most = max(entry.passes for entry in race.entries)

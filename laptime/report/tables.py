@@ -82,7 +82,8 @@ def _taken(race: Race, contest: Contest) -> str:
 
 def legend(race: Race) -> list[str]:
     """What the signs and the less usual names of a race mean, in a line or two."""
-    said = [] if race.unfit or is_control(race) else [f"{TAKEN} take; {EQUAL} not shown to be slower."]
+    alone = len(race.entries) < 2
+    said = [] if race.unfit or alone or is_control(race) else [f"{TAKEN} take; {EQUAL} not shown to be slower."]
     if race.left_out and not is_control(race):
         what = "another algorithm" if all(entry.reference for entry in race.left_out) else "another parser"
         said.append(f"{BESIDE} {what}, not in the contest.")

@@ -38,7 +38,7 @@ TRIMMED_FROM = 8
 """Passes; of fewer, trimming leaves too few to tell a variance from."""
 FEW_PAIRS, USUAL_DF = 10, 4.0
 """Fewer pairs don't tell how much variances differ: there the usual one weighs as much as four degrees of freedom."""
-LEAST_DF, MOST_DF = 0.5, 40.0
+LEAST_DF, MOST_DF = 1.0, 40.0
 CONFIDENCE = 0.95
 
 

@@ -55,10 +55,10 @@ def cdf(q: float, k: int, df: float) -> float:
 def quantile(p: float, k: int, df: float) -> float:
     """The value that the studentized range of k means exceeds with probability 1 - p.
 
-    Raises `ValueError` where p is no probability strictly between 0 and 1, k < 2 or df < 1.
+    Raises `ValueError` where p is no probability strictly between 0 and 1, k < 2 or df < 2.
     """
-    if not 0 < p < 1 or k < 2 or df < 1:
-        raise ValueError(f"p={p}, k={k}, df={df}: expected 0 < p < 1, at least two means and one degree of freedom")
+    if not 0 < p < 1 or k < 2 or df < 2:
+        raise ValueError(f"p={p}, k={k}, df={df}: expected 0 < p < 1, at least two means and 2 degrees of freedom")
     low, high = 0.0, _LARGEST
     while high - low > _TOLERANCE:
         middle = (low + high) / 2
