@@ -50,14 +50,17 @@ def pytest_addoption(parser):
         "--tier",
         choices=TIERS,
         default="default",
-        help="How much to run: smoke (under 20 s), default (under 2 min), full (everything, on full inputs), or gate "
+        help="How much to run: smoke (a look in 20 s, no verdict), default (2 min), full (everything, whole), or gate "
         "(what `laptime gate` judges: 12 benchmarks with short rounds).",
     )
     group.addoption(
         "--workers",
         type=_numbers,
         metavar="N,N",
-        help="How many workers the pooled variants have, instead of the tier's numbers.",
+        help="How many workers the pooled variants have, instead of the tier's numbers. In names: w2, two workers; "
+        "cold, their pool is started and ended in each round; warm, it stands; session, sequential on one connection; "
+        "thread-per-item, a thread for each item, results in a Manager's dict; pool-map, multiprocessing.Pool().map; "
+        "sieve, another algorithm.",
     )
     group.addoption(
         "--dask",
