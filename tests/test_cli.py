@@ -68,7 +68,9 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["sing"], ["check"], ["serve"], ["race", "a.json", "b.json"], ["race", "a.json", "--format", "pdf"]], ids=" ".join
+    "arguments",
+    [[], ["sing"], ["check"], ["serve"], ["race", "a.json", "b.json"], ["race", "a.json", "--format", "pdf"]],
+    ids=" ".join,
 )
 def test_what_is_no_command_is_a_usage_error(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Code 2, and the usage on standard error."""
@@ -547,7 +549,10 @@ def test_a_race_is_a_table(results: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert [threads, sequential] == [rows[2][:13], rows[3][:11]]
     assert "primes: up to 200,000" in said.out.splitlines()
     sentences = " ".join(said.out.split())
-    assert "For one run take sequential: no other is shown to gain 10 %. With a pool kept open take threads-w8: " in sentences
+    assert (
+        "For one run take sequential: no other is shown to gain 10 %. With a pool kept open take threads-w8: "
+        in sentences
+    )
     assert "Bound by waiting: sequential computed for 5.0 % of its 2.00 s." in sentences
     assert " 10 passes, replay at recorded pace" in sentences
     assert ("", False) == (said.err, "test_other" in said.out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +16,7 @@ import pytest
 
 from laptime import lap as laps
 from laptime import machine
-from laptime.lap import Instruments, Lap, Rounds, WrongRequests, check_requests, run
+from laptime.lap import Instruments, Lap, Rounds, Visits, WrongRequests, check_requests, run
 from laptime.measure import Meter, Reading
 from laptime.replay import ReplayDied, Served
 
@@ -385,6 +387,37 @@ def test_memory_is_sampled_without_the_helpers(bench, instruments):
     """They are told to the sampler as they are when the first round begins."""
     run(bench, Lap(answers(1), is_one), THREE, instruments)
     assert (1, 2) == instruments.memory.helpers
+
+
+@pytest.fixture
+def standing() -> Iterator[int]:
+    """A child of this process that was there before the benchmark began: its id."""
+    with subprocess.Popen((sys.executable, "-c", "input()"), stdin=subprocess.PIPE) as child:
+        yield child.pid
+        child.communicate(b"\n")
+
+
+def test_in_a_race_memory_is_sampled_without_what_the_others_keep(bench, instruments, standing):
+    """The processes of a pool that stays open from pass to pass are not this benchmark's."""
+    run(bench, Lap(answers(1), is_one), THREE, instruments, Visits())
+    assert {1, 2, standing} <= set(instruments.memory.helpers)
+
+
+def test_in_no_race_memory_is_sampled_of_all_that_stands(bench, instruments, standing):
+    """A pool that a fixture of the suite keeps does the work: nobody else's is there."""
+    run(bench, Lap(answers(1), is_one), THREE, instruments)
+    assert standing not in instruments.memory.helpers
+
+
+def test_the_gil_is_told_as_it_was_before_the_first_visit_and_is_after_the_last(bench, instruments, monkeypatch):
+    """However often a visit is repeated, and whichever pass turned it on."""
+    states = iter(["off", "off", "off", "on"])  # before; after pass 0, after it was repeated, after pass 1
+    monkeypatch.setattr(laps.machine, "gil", lambda: next(states))
+    visits = Visits()
+    for visits.number, visits.again in ((0, False), (0, True), (1, False)):
+        bench._mode = None  # as a new fixture would be
+        run(bench, Lap(answers(1), is_one), THREE, instruments, visits)
+    assert ["off", "on"] == bench.extra_info["gil"]
 
 
 # a benchmark that goes wrong

@@ -16,7 +16,7 @@ from tests.test_docs import MAIN_JOB, commands
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 300
-FIGURES = {"wall_s", "cpu_s", "switches"}
+FIGURES = {"wall_s", "cpu_s", "switches", "race_pass", "void", "waited_s"}
 
 
 @pytest.mark.serial
@@ -44,8 +44,10 @@ def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
     assert f"{len(stored)}/{len(stored)}  " in done.stdout
     for one in stored:
         info, rounds = one["extra_info"], one["extra_info"]["rounds"]
-        expected = FIGURES | ({"requests", "pass"} if info["http"] else set())
+        expected = FIGURES | ({"requests", "pass", "longest_s"} if info["http"] else set())
         assert expected == set(rounds), one["name"]
+        assert {0, 1} == set(rounds["race_pass"]), one["name"]
+        assert (2, True) == (info["race"]["passes"], info["race"]["look"])
         assert {len(one["stats"]["data"])} == {len(figures) for figures in rounds.values()}, one["name"]
         assert one["stats"]["data"] == rounds["wall_s"], one["name"]
         assert (info["workload"], "smoke") == (one["group"], info["tier"])
@@ -55,5 +57,8 @@ def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
     assert "primes (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, …, " in next(
         one["extra_info"]["answer"] for one in stored if one["group"] == "primes"
     )
-    for workload in dict.fromkeys(one["group"] for one in stored):
+    workloads = dict.fromkeys(one["group"] for one in stored)
+    assert ["hn_items", "primes", "quotes"] == sorted(workloads)
+    for workload in workloads:
         assert f"\n{workload}: " in done.stdout
+    assert len(workloads) == " ".join(done.stdout.split()).count("NO VERDICT: this was a look.")

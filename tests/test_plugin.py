@@ -191,10 +191,7 @@ def test_the_session_ends_with_the_race(well):
     assert re.search(r" \d+ passes, replay at scale:0.5 pace: all intervals hold with 95 %", said), race
 
 
-ABOUT_ITS_TABLE = ("--benchmark-columns=min", "--benchmark-sort=name", "--benchmark-group-by=func")
-
-
-@pytest.mark.parametrize(("argument", "shown"), [(None, False), *((one, True) for one in ABOUT_ITS_TABLE)])
+@pytest.mark.parametrize(("argument", "shown"), [(None, False), ("--benchmark-columns=min", True)])
 def test_pytest_benchmarks_own_table_is_shown_where_it_is_asked_for(tmp_path, argument, shown):
     """Where there are but laps it says the same once more; who says how it is to look, wants to see it."""
     ended = pytest_in(suite(tmp_path, test_quick=(QUICK,)), *filter(None, [argument]))
@@ -773,6 +770,16 @@ def test_a_live_site_is_asked_once_whether_it_is_there(tmp_path):
     assert OK == ended.code, ended.text
     assert 3 * 2 * 2 == sum(request.startswith("GET") for request in asked)
     assert 1 == sum(request.startswith("HEAD") for request in asked)
+
+
+@pytest.mark.parametrize("mark", ["passes=3", "seconds=0.01"])
+def test_a_live_site_is_asked_for_no_more_than_three_rounds(tmp_path, mark):
+    """Of each benchmark, and one that is not timed: however short they are, and though nothing was said of passes."""
+    suite(tmp_path, test_live=(LIVE.replace("passes=1", mark),))
+    with live_site(PRICES) as (url, asked):
+        ended = pytest_in(tmp_path, "--http=live", f"--origin=shop={url}/")
+    assert OK == ended.code, ended.text
+    assert 3 * 2 * (1 + 3) >= sum(request.startswith("GET") for request in asked)
 
 
 def test_a_live_site_that_is_not_there_fails_once(tmp_path):

@@ -10,8 +10,8 @@ from plugin_support import OK, suite
 from plugin_support import pytest as pytest_in
 
 from benchmarks.study import KINDS, asked_for, point
-from laptime.cli import main
 from laptime.analysis import race
+from laptime.cli import main
 from laptime.report import study
 from laptime.report.findings import findings
 from laptime.report.study import Study, StudyError, studies
@@ -192,16 +192,22 @@ def test_phases_are_added_up() -> None:
 
 
 def test_a_comparison_is_with_the_first_line_at_each_place() -> None:
-    """Over 1 is faster; a place where the first line wasn't measured has nothing to be compared with."""
+    """Over 1 is faster, with its interval; where the first line wasn't measured there is nothing to compare with."""
     lines = {
         "nothing": {"threads": 0.1, "loop": 0.2},
         "a busy thread": {"threads": 0.4, "alone": 1.0},
         "a process": {"loop": 0.1},
     }
     assert [
-        "threads: nothing 100 ms per thing; a busy thread 400 ms, 0.25 ×.",
-        "loop: nothing 200 ms per thing; a process 100 ms, 2.00 ×.",
+        "threads: nothing 100 ms per thing; a busy thread 400 ms, 0.25 × (0.25 to 0.25).",
+        "loop: nothing 200 ms per thing; a process 100 ms, 2.00 × (2.00 to 2.00).",
     ] == findings(made("compare", **lines))
+
+
+def test_a_difference_that_its_interval_does_not_show_is_not_claimed() -> None:
+    """It holds 1: which of both is faster isn't known."""
+    (said,) = findings(made("compare", one={"here": 0.1}, other={"here": 0.1}))
+    assert "here: one 100 ms per thing; other 100 ms, 1.00 × (1.00 to 1.00, no difference shown)." == said
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -270,7 +276,8 @@ def test_a_session_shows_its_studies_and_so_does_the_command(tmp_path, capsys) -
     assert 0 == main(["race", str(tmp_path / "out.json")])
     assert "sizes: How large?" in capsys.readouterr().out
     document = json.loads((tmp_path / "out.json").read_text())
-    document["benchmarks"][0]["extra_info"]["study"]["kind"] = "pie"
+    first = min(document["benchmarks"], key=lambda one: one["extra_info"]["position"])
+    first["extra_info"]["study"]["kind"] = "pie"
     (tmp_path / "odd.json").write_text(json.dumps(document))
     assert 2 == main(["race", str(tmp_path / "odd.json")])
     assert f"{tmp_path / 'odd.json'}: test_study.py::test_sizes[1]: extra_info.study.kind" in capsys.readouterr().err

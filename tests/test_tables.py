@@ -103,14 +103,18 @@ def test_a_wide_terminal_shows_bars():
 def test_variants_stand_with_the_fastest_first():
     """The order is the result."""
     text = terminal([SHOP], width=120, color=False)
-    assert [
-        "oracle",
-        "threads-w8-warm",
-        "threads-w8-cold",
-        "asyncio-w8-cold",
-        "processes-w8-forkserver-cold",
-        "sequential",
-    ] == [entry.name for entry in SHOP.entries] == list(marks(text))
+    assert (
+        [
+            "oracle",
+            "threads-w8-warm",
+            "threads-w8-cold",
+            "asyncio-w8-cold",
+            "processes-w8-forkserver-cold",
+            "sequential",
+        ]
+        == [entry.name for entry in SHOP.entries]
+        == list(marks(text))
+    )
 
 
 def test_marks_tell_what_to_take_and_who_is_as_good():
@@ -147,6 +151,12 @@ def test_a_legend_says_what_the_marks_and_the_names_mean():
         said.partition(" slower. ")[2] for said in legend(race(*pages))
     ]
     assert [] == legend(race(benchmark("sequential", 1.0, 0.1), benchmark("threads", 0.5, 0.1)))
+
+
+def test_a_variant_alone_has_no_mark_and_no_legend():
+    """There is nothing to take."""
+    alone = race(variant("sequential", 1.0))
+    assert ({"sequential": ""}, []) == (marks(terminal([alone], width=120, color=False)), legend(alone))
 
 
 def test_a_legend_stands_between_the_table_and_the_verdict():
