@@ -59,6 +59,7 @@ class Snapshot(NamedTuple):
     stolen_s    what the host has taken
     waited_s    what the round's living threads have waited for a CPU, and `threads_s` what they have computed
     pressure_s  for how long anybody waited for a CPU
+    at_s        when they were read
     """
 
     others: dict[int, float]
@@ -68,6 +69,7 @@ class Snapshot(NamedTuple):
     waited_s: float | None
     threads_s: float
     pressure_s: float | None
+    at_s: float = 0.0
 
 
 class Disturbance(NamedTuple):
@@ -82,15 +84,19 @@ class Disturbance(NamedTuple):
     stolen_s: float | None
     waited_s: float | None
 
-    def void(self, wall_s: float, cpu_s: float) -> bool:
-        """Whether a round of so many seconds, that computed for `cpu_s`, was kept from computing for too long."""
-        lanes = max(1, ceil(cpu_s / wall_s - _ROUNDING))
-        idle_s = max(0.0, lanes * wall_s - cpu_s)
+    def void(self, span_s: float, cpu_s: float) -> bool:
+        """Whether a round was kept from computing for too long.
+
+        span_s  from one reading to the other: a little more than the round took
+        cpu_s   what it computed
+        """
+        lanes = max(1, ceil(cpu_s / span_s - _ROUNDING))
+        idle_s = max(0.0, lanes * span_s - cpu_s)
         waited_s = self.others_s if self.waited_s is None else min(self.others_s, self.waited_s)
         # a virtual CPU that is woken again and again, as by threads that hand each other the GIL, is noted as stolen
         # for as long as the host takes to wake it: what the round computed meanwhile it has not lost
         stolen_s = min(self.stolen_s or 0.0, idle_s)
-        least_s = max(LEAST_S, wall_s * lanes)
+        least_s = max(LEAST_S, span_s * lanes)
         return waited_s > DISTURBED_SHARE * least_s or stolen_s > STOLEN_SHARE * least_s
 
 
@@ -114,14 +120,15 @@ class Surroundings:
         """Now."""
         if not _LINUX:
             times = psutil.cpu_times()
-            return Snapshot({}, 0.0, times.user + times.system, None, None, 0.0, None)
+            return Snapshot({}, 0.0, times.user + times.system, None, None, 0.0, None, time.monotonic())
         helpers = set(self._helpers())
         tree = [os.getpid(), *(pid for pid in descendants(os.getpid()) if pid not in helpers)]
         waited_s, threads_s = _threads(tree)
         ours = helpers | set(tree)
         others = {pid: cpu_s for pid in _processes() if pid not in ours and (cpu_s := _cpu_s(pid)) is not None}
         harness_s = sum(filter(None, map(_cpu_s, helpers)))
-        return Snapshot(others, harness_s, _busy_s(), machine.stolen_s(), waited_s, threads_s, _pressure_s())
+        readings = _busy_s(), machine.stolen_s(), waited_s, threads_s, _pressure_s()
+        return Snapshot(others, harness_s, *readings, time.monotonic())
 
     def between(self, before: Snapshot, after: Snapshot, cpu_s: float) -> Disturbance:
         """What happened between two readings; `cpu_s` is what the round itself computed meanwhile."""

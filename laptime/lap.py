@@ -77,7 +77,7 @@ class Rounds:
         return max(self.least, min(self.most, int(self.seconds / max(round_s, 1e-9))))
 
 
-IN_A_VISIT = Rounds(1, VISIT_MOST, VISIT_S)
+IN_A_VISIT, ONE = Rounds(1, VISIT_MOST, VISIT_S), Rounds(1, 1, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ class Visits:
 def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments, visits: Visits | None = None) -> None:
     """Run and time one benchmark; with benchmarks disabled, run it once and check its answer.
 
-    visits  where it is one of a race: time the rounds of one pass, and add them to those of the passes before
+    rounds  how many; of a race, in one pass
+    visits  where it is one of a race: what lasts from pass to pass
     """
     alone = visits is None
     visits = visits or Visits()
@@ -188,11 +189,13 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
                 first.judge()
                 return
             if visits.timed is None:
-                visits.timed = _begin(visits, lap, instruments, stack)
+                # of a race, what other benchmarks keep open is not this one's
+                others = () if alone else standing(os.getpid())
+                visits.timed = _begin(visits, lap, instruments, stack, others)
                 if alone:
                     visits.timed.surroundings = None
             timed = visits.timed
-            count = (rounds if alone else IN_A_VISIT).fit(visits.round_s)
+            count = rounds.fit(visits.round_s)
             if visits.again:
                 timed.forget(count)
             visits.rounds = len(timed.cpu_s)
@@ -215,15 +218,13 @@ def run(benchmark: Benchmark, lap: Lap, rounds: Rounds, instruments: Instruments
             if (served.unmatched or served.refused) and not isinstance(error, AssertionError):
                 raise WrongRequests("; ".join(_not_answered(served))) from error
         raise
-    if alone or visits.number == 0:
-        visits.gil = [*visits.gil, machine.gil()]
+    visits.gil = [visits.gil[0], machine.gil()]
     _describe(benchmark, lap, visits, timed)
 
 
-def _begin(visits: Visits, lap: Lap, instruments: Instruments, stack: ExitStack) -> _Round:
-    """Run the untimed first round; what is to be timed."""
+def _begin(visits: Visits, lap: Lap, instruments: Instruments, stack: ExitStack, others: tuple[int, ...]) -> _Round:
+    """Run the untimed first round, its memory without these processes; returns what is to be timed."""
     visits.gil = [machine.gil()]
-    others = standing(os.getpid())  # processes that other benchmarks of the race keep
     work = _work(lap, visits)
     first = _Round(lap, work, instruments, stack)
     visits.round_s, visits.peak_pss_bytes = _first_round(first, instruments, others)
@@ -340,7 +341,7 @@ class _Round:
         self._answer: object = None
         self._snapshot: Snapshot | None = None
         self._disturbances: list[Disturbance] = []
-        self._wall_s = 0.0
+        self._span_s = 0.0
         self.cpu_s: list[float] = []
         self.switches: list[int] = []
         self.requests: list[int] = []
@@ -355,15 +356,13 @@ class _Round:
         """Make ready for the rounds of a pass of a race; where there is none, for all rounds."""
         self._lap, self._pass = lap, number
         self._opened = stack.enter_context(ExitStack())
-        self._disturbances, self._wall_s = [], 0.0
+        self._disturbances, self._span_s = [], 0.0
 
     def __call__(self) -> None:
         if self.work is None:  # --benchmark-cprofile-loops calls the work again, and prepares nothing
             self._open()
         assert self.work is not None
-        started = time.perf_counter()
         self._answer = self.work()
-        self._round_s = time.perf_counter() - started
 
     def _open(self) -> None:
         self.work = self._opened.enter_context(self._lap.open())
@@ -392,7 +391,9 @@ class _Round:
         self.cpu_s.append(cpu_s)
         self.switches.append(after.switches - self._before.switches)
         if self.surroundings is not None and self._snapshot is not None:
-            self._note(self.surroundings.between(self._snapshot, self.surroundings.snapshot(), cpu_s))
+            snapshot = self.surroundings.snapshot()
+            span_s = snapshot.at_s - self._snapshot.at_s
+            self._note(self.surroundings.between(self._snapshot, snapshot, cpu_s), span_s)
         stage = self._lap.stage
         if stage is not None:
             served = stage.end() if self._pass is None else stage.end(log=True)
@@ -407,12 +408,12 @@ class _Round:
         answer, self._answer = self._answer, None
         self._lap.check(answer)
 
-    def _note(self, disturbance: Disturbance) -> None:
+    def _note(self, disturbance: Disturbance, span_s: float) -> None:
+        self._span_s += span_s
         self._disturbances.append(disturbance)
-        self._wall_s += self._round_s
         self.waited_s.append(disturbance.waited_s)
         self.tried["rounds"] += 1
-        self.tried["wall_s"] += self._round_s
+        self.tried["wall_s"] += span_s
         self.tried["others_s"] += disturbance.others_s
         self.tried["stolen_s"] += disturbance.stolen_s or 0.0
 
@@ -420,7 +421,7 @@ class _Round:
         """Say of the last rounds whether they are void: as a whole, since others come and go more slowly."""
         if not self._disturbances:
             return
-        void = together(self._disturbances).void(self._wall_s, sum(self.cpu_s[-rounds:]))
+        void = together(self._disturbances).void(self._span_s, sum(self.cpu_s[-rounds:]))
         self.void += [void] * rounds
         self.tried["void"] += rounds * void
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laptime.options import Options
+from laptime.options import LIVE, Options
 
 if TYPE_CHECKING:
     from laptime.child import Helper
@@ -70,9 +70,9 @@ class Resources:
             from laptime.watch import Watcher
 
             self._watcher = Watcher()
-        return Instruments(
-            Meter(self._helpers), self._memory, self._helpers, self._watcher, Surroundings(self._helpers)
-        )
+        # a stand-in for a live site computes too, and is no disturbance
+        surroundings = None if self.options.http == LIVE else Surroundings(self._helpers)
+        return Instruments(Meter(self._helpers), self._memory, self._helpers, self._watcher, surroundings)
 
     def reach(self, name: str, origin: str) -> str:
         """The URL of a live origin, or of what stands in for it; asked once whether it can be reached.

@@ -152,7 +152,10 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
     ("loaded", "left"),
     [
         # pytest loads the plugin in every session of an environment that has laptime
-        ("laptime.plugin", "laptime.lap laptime.passes laptime.replay laptime.cassette yaml rich numpy sqlalchemy psutil http.client"),
+        (
+            "laptime.plugin",
+            "laptime.lap laptime.passes laptime.replay laptime.cassette yaml rich numpy sqlalchemy psutil http.client",
+        ),
         ("laptime.plugin", "laptime.history._model laptime.plugin.historian"),
         # the commands of scripts: what each of the others needs is not theirs
         ("laptime.cli", "laptime.gate laptime.replay yaml rich numpy sqlalchemy psutil"),

@@ -61,4 +61,4 @@ def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
     assert ["hn_items", "primes", "quotes"] == sorted(workloads)
     for workload in workloads:
         assert f"\n{workload}: " in done.stdout
-    assert len(workloads) == " ".join(done.stdout.split()).count("NO VERDICT: this was a look.")
+    assert len(workloads) == " ".join(done.stdout.split()).count("NO VERDICT: this was a look of 2 passes")

@@ -147,7 +147,7 @@ def test_the_session_ends_in_a_verdict(own):
     prices, squares = re.split(r"(?=prices: what things cost)|(?=squares )", said)[1:3]
     assert re.search(r"(take \S+:|No variant is shown|NO VERDICT: )", prices, re.IGNORECASE)
     assert "Bound by " in prices
-    assert "NO VERDICT: this was a look. A verdict needs 8 passes" in squares
+    assert "NO VERDICT: this was a look of 2 passes, and a verdict needs 8" in squares
 
 
 # what goes wrong

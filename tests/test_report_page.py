@@ -132,7 +132,7 @@ def test_the_answers_come_first(everything: content.Page) -> None:
     first = everything.sections[0]
     assert ["hn_items", "quotes", "primes"] == [card.title.partition(":")[0] for card in first.cards]
     hn_items, quotes, primes = (card.sentences[0] for card in first.cards)
-    assert re.match(r"Take asyncio-w8-cold: [45]\.\d\d × \([\d.]+ to [\d.]+\) sequential, ", hn_items)
+    assert re.match(r"Take asyncio-w8-cold: [45]\.\d\d × \([\d.]+ to [\d.]+\), ", hn_items)
     assert quotes.startswith("Take asyncio-w8-cold: ")
     assert "For one run take sequential: no other is shown to gain 10 %." == primes
     assert ["race-hn_items", "race-quotes", "race-primes"] == [card.figures[0].name for card in first.cards]
@@ -222,7 +222,7 @@ def test_a_race_that_is_not_fit_recommends_nothing() -> None:
     found = page(of(*support.race("shop", passes=4)))
     assert found.figures[0].title.startswith("No verdict: the fastest was asyncio-w8-cold, ")
     assert not [row for row in values(found.figures[0].spec) if row.get("bold")]
-    assert found.sections[0].cards[0].sentences[0].startswith("NO VERDICT: this was a look.")
+    assert found.sections[0].cards[0].sentences[0].startswith("NO VERDICT: this was a look of ")
 
 
 def test_a_run_of_any_suite_has_a_page() -> None:

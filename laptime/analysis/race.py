@@ -327,7 +327,8 @@ def _race(group: Sequence[Mapping[str, Any]], running: bool) -> Race:
     in_passes = len(seeds) == 1 and all(one["extra_info"]["rounds"].get("race_pass") for one in group)
     paired = Passes(seconds, _kinds(group)) if len(group) > 1 and in_passes else None
     confidences = {_key(one): _raced(one).get("confidence", CONFIDENCE) for one in group}
-    entries = [_entry(one, first, paired, confidences) for one in group]
+    passes = {name: sum(one is not None for one in several) for name, several in seconds.items()}
+    entries = [_entry(one, first, paired, confidences, passes[_key(one)]) for one in group]
     base = entries[group.index(first)]
     return Race(
         workload=_name(first),
@@ -382,7 +383,11 @@ def _taken(group: Sequence[Mapping[str, Any]]) -> Taken:
 
 
 def _entry(
-    one: Mapping[str, Any], first: Mapping[str, Any], paired: Passes | None, confidences: Mapping[str, float]
+    one: Mapping[str, Any],
+    first: Mapping[str, Any],
+    paired: Passes | None,
+    confidences: Mapping[str, float],
+    passes: int,
 ) -> Entry:
     info = one["extra_info"]
     rounds, tried = info["rounds"], info.get("tried") or {}
@@ -405,7 +410,7 @@ def _entry(
         cpu_s=median(rounds["cpu_s"]),
         parallelism=info["parallelism"],
         rounds=len(walls),
-        passes=sum(seconds is not None for seconds in _by_race_pass(rounds)),
+        passes=passes,
         tried=tried.get("rounds", len(walls)),
         void=tried.get("void", 0),
         waited_s=sum(waited) / len(waited) if waited and len(waited) == len(walls) else None,

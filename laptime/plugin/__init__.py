@@ -25,7 +25,7 @@ import pytest
 
 from laptime import machine, options, settings
 from laptime.history import DEFAULT, HistoryError, anchored
-from laptime.options import RECORD, REPLAY, Options
+from laptime.options import LIVE, RECORD, REPLAY, Options
 from laptime.plugin.benchmarks import CANNOT_MEASURE, RACE_MARK, groups, is_timing
 from laptime.plugin.discard import Discard
 from laptime.plugin.escapes import Escapes
@@ -218,7 +218,8 @@ class Racing:
             return
         from laptime.plugin.passes import Passes
 
-        passes = Passes(found, self._narrator, option("race_time"))
+        live = option("http") == LIVE
+        passes = Passes(found, self._narrator, seconds=option("race_time"), live=live)
         config.stash[PASSES] = passes
         config.pluginmanager.register(passes, "laptime-passes")
 
@@ -346,7 +347,8 @@ def live_origin(pytestconfig: pytest.Config) -> Callable[[str, str], str]:
 def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
     """``lap(open, check, …)`` times a piece of work in checked rounds; see `laptime.lap.Lap` for what it takes.
 
-    Takes besides: ``rounds=(least, most, seconds)`` and ``group=``.
+    Takes besides ``group=``, and ``rounds=(least, most, seconds)``, which counts where the test is in no race: without
+    ``workload=``, or with ``study=``, its figures are those of none.
     """
     from laptime import lap as laps
     from laptime.child import HelperDied
@@ -354,7 +356,6 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
 
     resources, lock = request.config.stash[RESOURCES], request.config.stash[LOCK]
     passes = request.config.stash.get(PASSES, None)
-    visits = passes.visits(request.node) if passes else None
 
     def run(
         open: Callable[[], AbstractContextManager[Callable[[], object]]],  # noqa: A002 (the noun of `Lap`)
@@ -370,9 +371,12 @@ def lap(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
         benchmark.group = group or benchmark.group
         info["position"] = request.session.items.index(request.node)
         work = laps.Lap(open, check, lifecycle, stage, requests, info)
+        visits = passes.visits(request.node, races="workload" in info and "study" not in info) if passes else None
+        in_a_visit = laps.ONE if resources.options.http == LIVE else laps.IN_A_VISIT
         try:
             with lock.watching():
-                laps.run(benchmark, work, laps.Rounds(*rounds), resources.instruments(), visits)
+                allowed = laps.Rounds(*rounds) if visits is None else in_a_visit
+                laps.run(benchmark, work, allowed, resources.instruments(), visits)
         except (HelperDied, ReplayDied) as error:
             pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
         if not benchmark.disabled and (culprit := lock.culprit()):

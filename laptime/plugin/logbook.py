@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -24,13 +25,14 @@ class Logbook:
         self._path = path
         self._har = har.Har()
         self._test = ""
-        self._round = 0
+        self._rounds: Counter[str] = Counter()
+        """Of each test: one of a race is visited again and again."""
         resources.before_round = self._collect
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """The rounds of one test."""
-        self._test, self._round = item.nodeid, 0
+        self._test = item.nodeid
         try:
             return (yield)
         finally:
@@ -54,7 +56,7 @@ class Logbook:
         except ReplayDied:
             return  # the test that runs says so
         if visits:
-            self._round += 1
-            title = f"{self._test}, round {self._round}, {stage.path.name} at {stage.latency}"
+            self._rounds[self._test] += 1
+            title = f"{self._test}, round {self._rounds[self._test]}, {stage.path.name} at {stage.latency}"
             epoch_ns = time.time_ns() - time.monotonic_ns()
             self._har.add(title, stage.interactions_if_there(), visits, epoch_ns)

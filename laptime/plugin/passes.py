@@ -22,13 +22,15 @@ from _pytest.runner import call_and_report
 
 from laptime.analysis import race as analysis
 from laptime.lap import Visits
-from laptime.passes import LEAST_PASSES, RACE_S, REPEATS, Limits, Schedule
+from laptime.passes import RACE_S, REPEATS, Limits, Schedule
 from laptime.plugin import revisits
 from laptime.plugin.benchmarks import RACE_MARK, benchmark_session, is_lap
 
 CANARY_LOOPS = 200_000
 """About 10 ms of pure Python, twice in each pass."""
 INTERLEAVED_PASSES = 10
+LIVE_PASSES = 3
+"""A live site is asked no more often than it takes to look."""
 _HOPELESS = 0.5
 """Void rounds among those that were visited: where there are more, none is repeated."""
 
@@ -39,6 +41,7 @@ class Test:
     reports  of its last visit
     seconds  that its visits have taken, with set-up and teardown
     outcome  what was reported: "passed", "skipped" or "failed"; empty before
+    alone    whether all its rounds were run in its only visit
     gone     whether it failed, was skipped or timed nothing: it is not visited again
     left     whether it has left its race: its reports are due
     """
@@ -51,7 +54,7 @@ class Test:
         self.timer: tuple[float, int, Any] | None = None
         self.share = share
         self.seconds = 0.0
-        self.gone = self.left = False
+        self.gone = self.left = self.alone = False
         self.outcome = ""
         self._properties = list(item.user_properties)
         self._closing: pytest.CallInfo[None] | None = None
@@ -99,11 +102,16 @@ class Race:
         self.name = name
         self.tests = {test.item.nodeid: test for test in tests}
         self._schedule = Schedule(list(self.tests), limits, seed=random.SystemRandom().randrange(2**32))
-        self._laps = laps
+        self._limits, self._laps = limits, laps
         self._verdict = laps and limits.passes is None
         self._look = limits.passes is not None and limits.passes < analysis.ENOUGH_PASSES
         self._canary: list[list[float]] = []
         self._visited = self._void = 0
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether its figures say when it ends."""
+        return self._limits.passes is None
 
     @property
     def passes(self) -> int:
@@ -149,6 +157,7 @@ class Race:
                 continue
             test.visits.number, test.visits.again = self._schedule.passes, False
             yield test
+            test.left = test.alone
             self._visited += 1
             for _ in range(REPEATS):
                 # where most are void, the machine is busy, and no repetition helps
@@ -161,7 +170,7 @@ class Race:
             self._canary.append(random.sample(seconds, 2))
 
     def _drop_gone(self) -> None:
-        self._schedule.drop(name for name, test in self.tests.items() if test.gone)
+        self._schedule.drop(name for name, test in self.tests.items() if test.gone or test.alone)
 
     def _looked(self, error_rate: float | None) -> list[Test]:
         """Look at the figures, where it is time to: those that need no more passes."""
@@ -178,11 +187,8 @@ class Race:
         if timed:
             timed[0].metadata.extra_info.setdefault("race", {})["canary"] = self._canary
         leaving: dict[str, str] = {}
-        races = analysis.races((test.document() for test in timed), running=True)
-        for race in races:
+        for race in analysis.races((test.document() for test in timed), running=True):
             leaving |= analysis.through(race, self._schedule.passes)
-        if not races and self._schedule.passes >= LEAST_PASSES:  # benchmarks that say nothing of a workload
-            leaving = dict.fromkeys(self.tests, "no race")
         left = [test for test in self.running if test.item.nodeid in leaving]
         for test in left:
             test.metadata.extra_info["race"]["left"] = leaving[test.item.nodeid]
@@ -205,8 +211,15 @@ class Watching(Protocol):
 class Passes:
     """Hooks: which tests make a race, and the loop that visits them."""
 
-    def __init__(self, groups: Mapping[str, list[pytest.Item]], watching: Watching, seconds: float | None) -> None:
-        """`groups`: tests that are timed in passes, by the names of their races; `seconds` is what --race-time says."""
+    def __init__(
+        self, groups: Mapping[str, list[pytest.Item]], watching: Watching, *, seconds: float | None, live: bool
+    ) -> None:
+        """Make the races.
+
+        groups   tests that are timed in passes, by the names of their races
+        seconds  what --race-time says
+        live     whether live sites are asked
+        """
         self._watching = watching
         self._tests: dict[pytest.Item, tuple[Race, Test]] = {}
         self._upcoming: pytest.Item | None = None
@@ -214,7 +227,7 @@ class Passes:
         self._sequence: Iterator[pytest.Item] = iter(())
         for name, items in groups.items():
             laps = is_lap(items[0])
-            limits = _limits(items[0], seconds) if laps else Limits(passes=INTERLEAVED_PASSES)
+            limits = _limits(items[0], seconds, live=live) if laps else Limits(passes=INTERLEAVED_PASSES)
             if limits.passes != 1:
                 tests = [Test(item, None if laps else INTERLEAVED_PASSES) for item in items]
                 race = Race(name, tests, limits, laps=laps)
@@ -225,9 +238,18 @@ class Passes:
         self._original = module.BenchmarkFixture
         module.BenchmarkFixture = revisits.make(by_name.get)
 
-    def visits(self, item: pytest.Item) -> Visits | None:
-        """What lasts of a test from pass to pass; None where it is in no race."""
-        return self._tests[item][1].visits if item in self._tests else None
+    def visits(self, item: pytest.Item, *, races: bool) -> Visits | None:
+        """What lasts of a test from pass to pass; None where it runs all of its rounds in one visit.
+
+        races  whether its figures are those of a race: what isn't is visited again only where a mark says how often
+        """
+        if item not in self._tests:
+            return None
+        race, test = self._tests[item]
+        if not races and race.open_ended:
+            test.alone = True
+            return None
+        return test.visits
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -355,10 +377,12 @@ class Passes:
         module.BenchmarkFixture = self._original
 
 
-def _limits(item: pytest.Item, race_time_s: float | None) -> Limits:
+def _limits(item: pytest.Item, race_time_s: float | None, *, live: bool) -> Limits:
     """What a race's mark says of when it ends; the command line goes before. Raises `pytest.UsageError`."""
     mark = item.get_closest_marker(RACE_MARK)
-    settings: dict[str, Any] = {"passes": None, "seconds": RACE_S} | (dict(mark.kwargs) if mark else {})
+    asks = live and "live_origin" in getattr(item, "fixturenames", ())
+    settings: dict[str, Any] = {"passes": LIVE_PASSES if asks else None, "seconds": RACE_S}
+    settings |= dict(mark.kwargs) if mark else {}
     passes, seconds = settings["passes"], settings["seconds"]
     valid = len(settings) == 2 and isinstance(seconds, int | float) and seconds > 0 and not (mark and mark.args)
     if not valid or not (passes is None or (isinstance(passes, int) and passes > 0)):

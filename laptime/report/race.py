@@ -65,7 +65,11 @@ def why(race: Race, reason: Unfit) -> str:
     if reason.kind == "unpaired":
         return "its rounds were not run in passes, so what the machine did is in each figure alone. Run it again."
     if reason.kind == "look":
-        return f"this was a look. A verdict needs {ENOUGH_PASSES} passes: run it without --tier smoke."
+        passes = max(entry.passes for entry in race.entries)
+        return (
+            f"this was a look of {passes} passes, and a verdict needs {ENOUGH_PASSES}: leave out what limits them "
+            "(--tier smoke, --http=live, laptime_race(passes=…))."
+        )
     if reason.kind == "busy":
         host = f" and the host took {taken.stolen:.1f}" if taken.stolen >= 0.05 else ""
         return (
@@ -128,8 +132,7 @@ def _nothing(race: Race, contest: Contest) -> str:
 def _priced(race: Race, contest: Contest) -> str:
     """What is taken, and who could be just as well: at which price."""
     take = contest.take
-    gain = _gain(race.gain(race.base, take))
-    said = f"{take.name}: {gain} {race.base.name}, {duration(take.median_s)}, {cpu(take)} of CPU."
+    said = f"{take.name}: {_gain(race.gain(race.base, take))}, {duration(take.median_s)}."
     others = [entry for entry in contest.equals if entry is not take]
     if not others:
         return said

@@ -85,10 +85,9 @@ def legend(race: Race) -> list[str]:
     alone = len(race.entries) < 2
     said = [] if race.unfit or alone or is_control(race) else [f"{TAKEN} take; {EQUAL} not shown to be slower."]
     if race.left_out and not is_control(race):
-        what = "another algorithm" if all(entry.reference for entry in race.left_out) else "another parser"
-        said.append(f"{BESIDE} {what}, not in the contest.")
+        said.append(f"{BESIDE} not in the contest.")
     if any(entry.warm for entry in race.entries):
-        said.append("cold: with its pool's start and end; warm: in a pool that stands.")
+        said.append("cold: starts its pool; warm: keeps it open.")
     meanings = {entry.variant: entry.meaning for entry in race.entries if entry.meaning}
     said += [f"{name}: {meaning[:1].lower()}{meaning[1:]}".replace("`", "") for name, meaning in meanings.items()]
     return [" ".join(said)] if said else []

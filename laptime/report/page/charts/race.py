@@ -118,7 +118,7 @@ def _cells(entry: Entry, rounds: Rounds) -> tuple[str, ...]:
         span(entry.gain),
         cpu(entry),
         f"{entry.parallelism:.2f}",
-        f"{entry.passes}{' (thinned)' if rounds.thinned else ''}",
+        f"{entry.passes or entry.rounds}{' (thinned)' if rounds.thinned else ''}",
     )
 
 

@@ -117,12 +117,12 @@ def _waits(line: Line) -> bool:
 def _knee_said(line: Line, at: Point, *, shown: bool) -> str:
     """`shown`: whether the interval of the knee leaves out the fewest workers."""
     gain = times(_speedup(line, at))
+    if at is line.points[0]:
+        return f"{line.name}: nothing gained from more than {number(at.x)}"
     if not shown:
         return f"{line.name}: that more than {number(line.points[0].x)} gain anything is not shown"
     if at is line.points[-1]:
         return f"{line.name}: gains up to {number(at.x)}, the most that was measured ({gain})"
-    if at is line.points[0]:
-        return f"{line.name}: nothing gained from more than {number(at.x)}"
     return f"{line.name}: the knee is at {number(at.x)} ({gain})"
 
 
