@@ -200,12 +200,11 @@ def test_a_controls_ideal_stands_beside_its_speedup():
 
 
 def test_what_a_clusters_workers_compute_is_told_to_be_a_part():
-    """Wherever CPU stands: in the table, in the price, and in a sentence."""
+    """Wherever CPU stands: in the table, and in a sentence."""
     far = variant("dask-w8-cold-cluster", 0.25, 0.01, cpu_elsewhere=True, workers=8, meaning="A dask cluster.")
     text = terminal([race(variant("sequential", 1.0, 0.02), far)], width=120, color=False)
     assert re.search(r"^> +dask-w8-cold-cluster +2\d\d ms .* ≥ 10\.0 ms +20 +≥ 0\.04 ", text, re.M), text
     said = " ".join(text.split())
-    assert "≥ 10.0 ms" in said
     assert "CPU of dask-w8-cold-cluster is the client's alone: the cluster's workers are not counted." in said
 
 
