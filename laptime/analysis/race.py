@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf
-from statistics import median
+from math import exp, inf, log
+from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from laptime.passes import BESIDE_PASSES, LEAST_PASSES
@@ -40,6 +40,8 @@ CANARY_TOLERANCE = 0.02
 """The two canaries of a pass do the same: an interval of their ratio that lies farther than this from 1 is a fault."""
 SAME_WORK = 0.75
 """A client that keeps its connections computes and waits less than the first variant, hardly below three quarters."""
+LATE = 1.05
+"""The longest wait is taken from rounds of the first variant, in which it may have been answered a little late."""
 CONTROL_TOLERANCE = 0.25
 NO_HTTP = "no HTTP"
 LOST = "lost"
@@ -60,7 +62,7 @@ class Entry:
     passes       of the race in which it was timed without being disturbed
     tried, void  rounds that were run, and those of them that others disturbed
     waited_s     what its threads waited for a CPU, in a round (mean); None where the system doesn't tell
-    longest_share  of a round, the time of the answer that was waited for longest (median); None without a replay
+    longest_share  of a round, the time of the answer that was waited for longest; None without a replay
     lost         whether it left the race since it was shown to be too slow for any contest
     first        whether the others are compared with it; None where the suite doesn't say
     elsewhere    whether processes that are not ours (a running cluster's) worked too: CPU figures are of a part only
@@ -428,10 +430,11 @@ def _entry(
 
 
 def _longest_share(rounds: Mapping[str, Any]) -> float | None:
+    """Over the rounds on average as gains are: by their logarithms."""
     longest, walls = rounds.get("longest_s") or (), rounds["wall_s"]
-    if not longest or len(longest) != len(walls):
+    if not longest or len(longest) != len(walls) or min(longest) <= 0:
         return None
-    return float(median(longest_s / wall_s for longest_s, wall_s in zip(longest, walls, strict=True)))
+    return exp(fmean(log(longest_s / wall_s) for longest_s, wall_s in zip(longest, walls, strict=True)))
 
 
 def _by_race_pass(rounds: Mapping[str, Any], *, with_void: bool = False) -> list[float | None]:
@@ -553,7 +556,7 @@ def _bounds(race: Race, entry: Entry) -> dict[str, float]:
     if entry.workers and longest is not None:
         bounds["workers"] = entry.workers / max(SAME_WORK * shares.waiting, 1e-9)
     if longest:
-        bounds["longest wait"] = 1 / longest
+        bounds["longest wait"] = LATE / longest
     return bounds
 
 

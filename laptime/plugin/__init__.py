@@ -318,7 +318,7 @@ def replay(pytestconfig: pytest.Config) -> Callable[..., Stage]:
         except ReplayDied as error:
             pytest.exit(f"laptime: {error}", CANNOT_MEASURE)
         except (CassetteError, LatencyError, LimitsError, TlsError) as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         escapes.up()
         return stage
 
@@ -336,7 +336,7 @@ def live_origin(pytestconfig: pytest.Config) -> Callable[[str, str], str]:
         try:
             return resources.reach(name, origin)
         except live.Unreachable as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None  # its causes are in its message
         except KnownUnreachable as error:
             pytest.skip(str(error))
 

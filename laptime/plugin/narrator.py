@@ -89,11 +89,10 @@ class Narrator:
         if self._plan is None or test.item.nodeid not in self._plan.names:
             return
         self._plan.done(test.item.nodeid, test.seconds)
-        if self._narrates and test.skipped:
-            self.say(f"{self._count()}  {_short(test.item.nodeid):<{_NAME_WIDTH}}   not run   {self._eta()}")
-        elif self._narrates and not test.gone:
-            took = duration(test.metadata.stats.median)
-            self.say(f"{self._count()}  {_short(test.item.nodeid):<{_NAME_WIDTH}} {took:>9}   {self._eta()}")
+        if test.outcome == "passed" and test.metadata is not None:
+            self._line(test.item.nodeid, duration(test.metadata.stats.median))
+        else:
+            self._line(test.item.nodeid, "not run" if test.outcome == "skipped" else test.outcome)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Show what runs now, where that can be overwritten."""
@@ -103,9 +102,11 @@ class Narrator:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dot, where there is a line."""
-        if self._narrates and report.when == "call" and report.outcome in ("passed", "skipped"):
-            return report.outcome, "", ""
-        return None
+        if not self._narrates:
+            return None
+        if report.failed:
+            return ("failed" if report.when == "call" else "error"), "", ""
+        return (report.outcome, "", "") if report.when == "call" or report.skipped else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -119,12 +120,17 @@ class Narrator:
         ):
             self._plan.done(item.nodeid, report.duration)
             benchmark = benchmark_fixture(item)
-            if self._narrates and report.when == "call" and report.skipped:
-                self.say(f"{self._count()}  {_short(item.nodeid):<{_NAME_WIDTH}}   not run   {self._eta()}")
-            if self._narrates and report.when == "call" and report.passed and benchmark.stats is not None:
-                took = duration(benchmark.stats.stats.median)
-                self.say(f"{self._count()}  {_short(item.nodeid):<{_NAME_WIDTH}} {took:>9}   {self._eta()}")
+            if report.failed:
+                self._line(item.nodeid, "failed")
+            elif report.skipped:
+                self._line(item.nodeid, "not run")
+            elif benchmark.stats is not None:
+                self._line(item.nodeid, duration(benchmark.stats.stats.median))
         return report
+
+    def _line(self, nodeid: str, outcome: str) -> None:
+        if self._narrates:
+            self.say(f"{self._count()}  {_short(nodeid):<{_NAME_WIDTH}} {outcome:>9}   {self._eta()}")
 
     def pytest_sessionfinish(self) -> None:
         """Remember how long everything took, for the next plan."""

@@ -64,11 +64,6 @@ class Test:
         """How many rounds of the visits before this one count."""
         return None if self.share is not None else self.visits.rounds
 
-    @property
-    def skipped(self) -> bool:
-        """Whether it was skipped."""
-        return self.outcome == "skipped"
-
     def begin(self) -> None:
         """Forget what the visit before recorded of itself: it is reported once."""
         self.item.user_properties[:] = self._properties
