@@ -105,7 +105,7 @@ class Narrator:
         if not self._narrates:
             return None
         if report.failed:
-            return ("failed" if report.when == "call" else "error"), "", ""
+            return ("failed", "", "FAILED") if report.when == "call" else ("error", "", "ERROR")
         return (report.outcome, "", "") if report.when == "call" or report.skipped else None
 
     @pytest.hookimpl(wrapper=True)
