@@ -390,7 +390,7 @@ def test_a_race_whose_intervals_are_narrow_ends_with_a_verdict(over):
     saved, ended = over
     passes = [len(saved[f"test_exact[{name}]"]["rounds"]["race_pass"]) for name in ("sequential", "threads")]
     assert [10, 10] == passes
-    assert re.search(r"^Take threads: 2\.00 × \(2\.00 to 2\.00\) sequential, 500 ms", ended.text, re.M), ended.text
+    assert re.search(r"^Take threads: 2\.00 × \(2\.00 to 2\.00\), 500 ms", ended.text, re.M), ended.text
 
 
 def test_who_has_lost_leaves_at_the_first_look(over):

@@ -38,7 +38,9 @@ def generated(study: str, tier: str) -> dict[str, dict[str, Any]]:
     module, _ = STUDIES[study]
     found: dict[str, dict[str, Any]] = {}
 
-    def parametrize(names: tuple[str, ...], values: Any, ids: Any) -> None:
+    def parametrize(names: tuple[str, ...], values: Any, ids: Any = None) -> None:
+        if ids is None:  # each has its own, beside its marks
+            ids, values = zip(*((one.id, one.values) for one in values), strict=True)
         for one, arguments in zip(list(ids), list(values), strict=True):
             assert one not in found, one
             found[one] = dict(zip(names, arguments, strict=True))

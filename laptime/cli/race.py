@@ -13,7 +13,6 @@ from laptime.analysis import race
 from laptime.cli import _store
 from laptime.cli._codes import CANNOT, OK
 from laptime.cli._terminal import color, show, tell, width
-from laptime.history import HistoryError
 from laptime.report import race_json, study, study_tables, tables
 
 
@@ -47,9 +46,6 @@ def _race(options: argparse.Namespace) -> int:
         benchmarks = _stored(options, source) if stored else _in_file(path)
         races, studies = race.races(benchmarks), study.studies(benchmarks)
         text = _text(races, studies, options.format)
-    except HistoryError as error:
-        tell(f"laptime: {error}")
-        return CANNOT
     except study.StudyError as error:
         tell(f"laptime: {source}: {error}")
         return CANNOT
