@@ -399,8 +399,9 @@ class _Round:
             served = stage.end() if self._pass is None else stage.end(log=True)
             self.requests.append(sum(served.requests.values()))
             if self._pass is not None:
-                answers_ns = [visit.done_ns - visit.read_ns for visit in served.log]
-                self.longest_s.append(max(answers_ns, default=0) / 1e9)
+                # when it was due, not when it was noted as done: that may be after the client has it
+                waits_ns = [visit.due_ns - visit.read_ns for visit in served.log]
+                self.longest_s.append(max(waits_ns, default=0) / 1e9)
             check_requests(served, self._lap.requests)
         if self.fresh:
             self.work = None

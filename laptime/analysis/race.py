@@ -62,7 +62,7 @@ class Entry:
     passes       of the race in which it was timed without being disturbed
     tried, void  rounds that were run, and those of them that others disturbed
     waited_s     what its threads waited for a CPU, in a round (mean); None where the system doesn't tell
-    longest_share  of a round, the time of the answer that was waited for longest; None without a replay
+    longest_share  of a round, the longest time until an answer was due; None without a replay
     lost         whether it left the race since it was shown to be too slow for any contest
     first        whether the others are compared with it; None where the suite doesn't say
     elsewhere    whether processes that are not ours (a running cluster's) worked too: CPU figures are of a part only
