@@ -117,7 +117,7 @@ class Surroundings:
         self._helpers = helpers
 
     def snapshot(self) -> Snapshot:
-        """Now."""
+        """What the running totals are now."""
         if not _LINUX:
             times = psutil.cpu_times()
             return Snapshot({}, 0.0, times.user + times.system, None, None, 0.0, None, time.monotonic())
@@ -152,15 +152,6 @@ def _waited(before: Snapshot, after: Snapshot, cpu_s: float) -> float | None:
     if before.pressure_s is None or after.pressure_s is None:
         return None
     return max(0.0, waited_s, after.pressure_s - before.pressure_s)
-
-
-def waited_s() -> float | None:
-    """What the calling thread has waited for a CPU; None where the system doesn't tell."""
-    try:
-        with open("/proc/thread-self/schedstat", "rb") as file:  # noqa: PTH123 (read twice a round)
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return None
 
 
 def _threads(pids: Iterable[int]) -> tuple[float | None, float]:

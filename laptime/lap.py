@@ -140,7 +140,7 @@ class Instruments:
 class Visits:
     """What lasts of one benchmark of a race from one pass to the next.
 
-    number  of the pass that is on; the recorded pass that is played is this one modulo how many there are
+    number  of the pass that is on; recorded passes are played in turn, `RECORDED_PASSES` of them
     again   whether the rounds of this pass were void, and are repeated
     rounds  how many rounds of the visits before this one count
     """
@@ -165,7 +165,7 @@ class Visits:
         return self._open.enter_context(lap.open())
 
     def close(self) -> None:
-        """Close what stands open."""
+        """Close what was opened warm, and forget the rounds; a benchmark that goes on would begin anew."""
         self.timed = None
         self._open.close()
 
@@ -437,7 +437,7 @@ class _Round:
             del several[rounds:]
 
     def figures(self) -> dict[str, Any]:
-        """What each round cost."""
+        """What each round cost, by the names under which it is stored: a figure for each round."""
         figures: dict[str, Any] = {"cpu_s": self.cpu_s, "switches": self.switches}
         if self._lap.stage is not None:
             figures |= {"requests": self.requests, "pass": self.passes}

@@ -73,7 +73,7 @@ class Schedule:
         return names
 
     def drop(self, names: Iterable[str]) -> None:
-        """Visit these no more."""
+        """Leave these benchmarks out of all later passes."""
         gone = set(names)
         self.running = [name for name in self.running if name not in gone]
 

@@ -251,7 +251,7 @@ def _note(document: Mapping[str, Any], number: int, wall_s: float) -> None:
 def _looked(
     documents: Mapping[str, Mapping[str, Any]], schedule: Schedule, error_rate: float, canary: list[list[float]]
 ) -> analysis.Race:
-    """What a look sees."""
+    """The race as a look judges it, from the rounds so far."""
     for name in schedule.running:
         documents[name]["extra_info"]["race"] = {"passes": schedule.passes, "confidence": 1 - error_rate}
     documents[FIRST]["extra_info"]["race"]["canary"] = canary
@@ -269,7 +269,7 @@ class Races:
         self.count, self._seed, self._scenarios = count, seed, 0
 
     def of(self, what: str, scenario: Scenario) -> list[Outcome]:
-        """Their outcomes."""
+        """How each of them ended, in the order in which they were run."""
         self._scenarios += 1
         seeds = [[self._seed, self._scenarios, number] for number in range(self.count)]
         return [run(np.random.default_rng(seed), scenario) for seed in progress(seeds, what)]
@@ -380,7 +380,7 @@ def _ends(what: str, outcomes: Sequence[Outcome]) -> Figure:
 
 
 def main() -> None:
-    """Print them all."""
+    """Print every figure beside its budget."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.budgets.race", description=__doc__)
     parser.add_argument("--races", type=int, default=RACES, help="of each kind (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="default: %(default)s")

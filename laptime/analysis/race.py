@@ -223,7 +223,7 @@ class Race:
 
     @cached_property
     def overall(self) -> Contest:
-        """Whatever is kept open."""
+        """The contest of all variants that do the same work, warm ones included."""
         return _contest(self, self.runners)
 
     @cached_property

@@ -110,7 +110,7 @@ class Race:
 
     @property
     def passes(self) -> int:
-        """How many there were."""
+        """The number of passes that have ended."""
         return self._schedule.passes
 
     @property
@@ -197,7 +197,7 @@ class Watching(Protocol):
         """These tests are in races."""
 
     def visiting(self, race: Race, test: Test) -> None:
-        """A visit begins."""
+        """Called before each visit of a test."""
 
     def left(self, race: Race, test: Test) -> None:
         """A test was reported, and is visited no more."""

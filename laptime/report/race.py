@@ -162,7 +162,7 @@ def _bound(race: Race) -> str:
 
 
 def _beside(race: Race) -> Iterator[str]:
-    """What figures leave out."""
+    """Sentences on what the figures leave out: the CPU time of a running cluster's workers."""
     partly = [entry.name for entry in race.entries if entry.elsewhere]
     if partly:
         yield f"CPU of {', '.join(partly)} is the client's alone: the cluster's workers are not counted."
