@@ -728,6 +728,8 @@ def test_rounds_of_all_passes_are_added_up(interleaved):
     assert [pytest.approx(0.005)] * 4 == [saved[name]["stats"]["median"] for name in rounds]
     assert {"colour": "red"} == saved["test_b"]["extra_info"]
     assert "pots" == saved["test_pot[1]"]["group"]
+    options = [(saved[name]["options"]["min_rounds"], saved[name]["options"]["max_time"]) for name in rounds]
+    assert [(15, 0.05)] * 4 == options
 
 
 def test_interleaved_benchmarks_are_reported_once(interleaved):

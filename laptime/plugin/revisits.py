@@ -35,6 +35,7 @@ def make(visited: Callable[[str], Visited | None]) -> type[Any]:
 
         _max_time: float
         _min_rounds: int
+        _asked: tuple[tuple[str, float], ...] = ()
 
         def _make_stats(self, iterations: int) -> Any:
             test = visited(self.fullname)
@@ -42,6 +43,7 @@ def make(visited: Callable[[str], Visited | None]) -> type[Any]:
                 return super()._make_stats(iterations)
             if test.metadata is None:
                 test.metadata = super()._make_stats(iterations)
+                test.metadata.options.update(self._asked)
                 return test.metadata
             metadata, before = test.metadata, test.metadata.stats.data
             # pytest-benchmark remembers what it once worked out from the rounds
@@ -59,6 +61,7 @@ def make(visited: Callable[[str], Visited | None]) -> type[Any]:
                 test.timer = super()._calibrate_timer(runner)
                 rounds = max(ceil(self._max_time / test.timer[0]), self._min_rounds)
                 test.share = max(1, ceil(rounds / test.share))
+            self._asked = ("min_rounds", self._min_rounds), ("max_time", self._max_time)  # of all visits, as stored
             self._min_rounds, self._max_time = test.share, 0.0
             return test.timer
 
