@@ -188,6 +188,8 @@ def _local(workers: int) -> Iterator[str]:
             processes=True,
             host=LOOPBACK,
             dashboard_address=None,
+            # its server starts all the same, and warns where another cluster has the usual port
+            scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0"},
             worker_dashboard_address=None,
             silence_logs=logging.ERROR,
         ) as started,
