@@ -15,8 +15,10 @@ from benchmarks.budgets import (
     gate_projects,
     gate_simulation,
     history,
+    pools,
     primes,
     race,
+    race_runs,
     replay,
     report,
     schedule,
@@ -39,7 +41,11 @@ SCRIPTS = {
     "gate-others": ("pytest-benchmark's own gate", gate.others),
     "gate-simulation": ("The gate, simulated", gate_simulation.figures),
     "gate-crowd-simulation": ("The gate: 200 benchmarks, simulated", gate_crowd_simulation.figures),
+    "pools": ("Pools kept, and opened anew", pools.figures),
     "race": ("Races, simulated", race.figures),
+    "race-runs": ("Races of the default tier, really run", race_runs.default),
+    "race-equal": ("Races of equals, really run", race_runs.equal),
+    "race-burner": ("Races beside a burner", race_runs.burner),
     "changes": ("Change points: false and found", changes.figures),
 }
 

@@ -33,7 +33,7 @@ LIMIT = 0.10
 
 
 def figures() -> Iterator[Figure]:
-    """Both HTTP workloads, full tier, every variant, pools warm."""
+    """Both HTTP workloads, full tier, every variant that can run here but those of a cluster, pools warm."""
     with stand_in_origin() as origin, ReplayServer() as server, tempfile.TemporaryDirectory() as directory:
         for workload in (HN_ITEMS, QUOTES):
             yield from _compare(workload, origin, server, Path(directory) / f"{workload.name}.yaml")
@@ -73,7 +73,7 @@ def _trusted(path: Path) -> Iterator[Callable[[Path], None]]:
 
 def _ways(workload: Workload, *, tls: bool) -> Iterator[tuple[str, Callable[..., object], How, bool]]:
     for variant in workload.variants:
-        if variant.start_methods and tls:
+        if variant.cluster or (variant.needs and not variant.needs.met()) or (variant.start_methods and tls):
             continue
         method = "forkserver" if variant.start_methods else None
         pooled = (2,) if variant.start_methods else TLS_WORKERS if tls else WORKERS

@@ -1,6 +1,6 @@
 """How often a race says something wrong, and what it finds: whole races with made rounds and a made clock.
 
-The decisions are the real ones: `laptime.passes` says whom to visit and when to look, and `laptime.analysis.race` reads
+The decisions are the real ones: `laptime.passes` says whom to visit and when to look, and `laptime.analysis` reads
 documents as pytest-benchmark writes them. Only the loop of `laptime.plugin.passes.Race` is written anew (`run`), since
 that one needs pytest's items and reads a real clock. No round is void here, and no variant runs beside the contest.
 
@@ -24,6 +24,7 @@ import numpy.typing as npt
 from benchmarks.budgets import speed_trace
 from benchmarks.budgets.figures import ROOT, Figure, progress, show
 from laptime.analysis import race as analysis
+from laptime.analysis.documents import races
 from laptime.passes import MOST_PASSES, RACE_S, RECORDED_PASSES, Limits, Schedule
 
 Array = npt.NDArray[np.float64]
@@ -255,7 +256,7 @@ def _looked(
     for name in schedule.running:
         documents[name]["extra_info"]["race"] = {"passes": schedule.passes, "confidence": 1 - error_rate}
     documents[FIRST]["extra_info"]["race"]["canary"] = canary
-    (race,) = analysis.races(documents.values())
+    (race,) = races(documents.values())
     return race
 
 
