@@ -350,7 +350,7 @@ class _Round:
         self.longest_s: list[float] = []
         self.waited_s: list[float | None] = []
         self.void: list[bool] = []
-        self.tried = {"rounds": 0, "void": 0, "wall_s": 0.0, "others_s": 0.0, "stolen_s": 0.0}
+        self.tried: dict[str, Any] = {"rounds": 0, "void": 0, "wall_s": 0.0, "others_s": 0.0, "stolen_s": 0.0}
 
     def visit(self, lap: Lap, stack: ExitStack, number: int | None) -> None:
         """Make ready for the rounds of a pass of a race; where there is none, for all rounds."""
@@ -416,7 +416,10 @@ class _Round:
         self.tried["rounds"] += 1
         self.tried["wall_s"] += span_s
         self.tried["others_s"] += disturbance.others_s
-        self.tried["stolen_s"] += disturbance.stolen_s or 0.0
+        if disturbance.stolen_s is None:
+            self.tried["stolen_s"] = None  # of one round not known, of all not known
+        elif self.tried["stolen_s"] is not None:
+            self.tried["stolen_s"] += disturbance.stolen_s
 
     def judge_visit(self, rounds: int) -> None:
         """Say of the last rounds whether they are void: as a whole, since others come and go more slowly."""

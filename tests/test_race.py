@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from laptime.analysis.race import is_control, races, speedup
+from laptime.analysis.documents import races, speedup
+from laptime.analysis.race import is_control
 from laptime.report.race import verdict
 from laptime.report.units import duration, percent, times
 

@@ -15,7 +15,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from laptime.analysis.race import Race, losers, races
+from laptime.analysis.documents import races
+from laptime.analysis.race import Race, losers
 from laptime.report import race_json
 from laptime.report.race import verdict
 
@@ -320,6 +321,34 @@ def test_a_busy_machine_is_told_with_what_others_took():
     for one in busy:
         one["extra_info"]["tried"]["stolen_s"] = 3.0
     assert "others used 1.2 of 2 CPUs and the host took 0.3; 40 of 60 rounds are void." in said(*busy)
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "stolen_s", "untold"),
+    [
+        (0.0, 0.0, None),
+        (None, 0.0, "how long a round waited for a CPU"),
+        (0.0, None, "what the host took"),
+        (None, None, "how long a round waited for a CPU or what the host took"),
+    ],
+)
+def test_what_the_system_does_not_tell_is_said(waited_s, stolen_s, untold):
+    """As off Linux: the verdict stands, by what is known, and JSON has null for what isn't."""
+    tried = {"stolen_s": stolen_s}
+    told = [
+        variant(name, seconds, waited_s=waited_s, tried=tried) for name, seconds in (("sequential", 1.0), ("t", 0.5))
+    ]
+    text = said(*told)
+    assert text.startswith("Take t: ")
+    sentence = f"This system doesn't tell {untold}: rounds beside which other processes computed are void."
+    assert (sentence in text) == (untold is not None)
+    assert ("This system" in text) == (untold is not None)
+    found = json.loads(race_json.as_json([race(*told)]))
+    jsonschema.validate(found, SCHEMA)
+    assert [stolen_s, waited_s] == [
+        found["races"][0]["taken_by_others"]["stolen_cpus"],
+        found["races"][0]["bound"]["cpu_wait"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from plugin_support import OK, suite
 from plugin_support import pytest as pytest_in
 
 from benchmarks.study import KINDS, asked_for, point
-from laptime.analysis import race
+from laptime.analysis.documents import races
 from laptime.cli import main
 from laptime.report import study
 from laptime.report.findings import findings
@@ -78,7 +78,7 @@ def test_a_point_has_its_figures_for_a_round_and_for_an_item() -> None:
 
 def test_a_point_of_a_study_is_in_no_race() -> None:
     """Though it has a workload."""
-    assert [] == race.races([benchmark("one", 1, 0.5)])
+    assert [] == races([benchmark("one", 1, 0.5)])
     assert [] == studies([{"extra_info": {}}, {}])
 
 

@@ -9,7 +9,8 @@ from rich.cells import cell_len
 from test_race import benchmark, control
 from test_race_verdict import variant
 
-from laptime.analysis.race import Race, races
+from laptime.analysis.documents import races
+from laptime.analysis.race import Race
 from laptime.report.race import span
 from laptime.report.tables import legend, markdown, overview, terminal
 from laptime.report.units import duration, times

@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from laptime.analysis import race
+from laptime.analysis.documents import races
 from laptime.report import study, tables
 from laptime.report.console import escaped
 from laptime.report.findings import findings
@@ -54,7 +54,7 @@ def take(source: Path) -> None:
 
 def texts() -> dict[Path, str]:
     """Each document as the stored runs have it."""
-    overview = tables.overview(race.races(_benchmarks(HERE / RACE)))
+    overview = tables.overview(races(_benchmarks(HERE / RACE)))
     points = {one["fullname"]: one for path in stored() for one in _benchmarks(path)}
     said: dict[str, list[str]] = {}
     for found in study.studies(points.values()):

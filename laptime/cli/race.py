@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from laptime.analysis import race
+from laptime.analysis import documents
+from laptime.analysis.race import Race
 from laptime.cli import _store
 from laptime.cli._codes import CANNOT, OK
 from laptime.cli._terminal import color, show, tell, width
@@ -44,7 +45,7 @@ def _race(options: argparse.Namespace) -> int:
         path = Path(source)
         stored = not (path.exists() or path.suffix == ".json")
         benchmarks = _stored(options, source) if stored else _in_file(path)
-        races, studies = race.races(benchmarks), study.studies(benchmarks)
+        races, studies = documents.races(benchmarks), study.studies(benchmarks)
         text = _text(races, studies, options.format)
     except study.StudyError as error:
         tell(f"laptime: {source}: {error}")
@@ -73,7 +74,7 @@ def _stored(options: argparse.Namespace, name: str) -> list[Mapping[str, Any]]:
     return benchmarks(max(runs, key=lambda run: run.at))
 
 
-def _text(races: Sequence[race.Race], studies: Sequence[study.Study], layout: str) -> str:
+def _text(races: Sequence[Race], studies: Sequence[study.Study], layout: str) -> str:
     if layout == "json":
         return race_json.as_json(races) + "\n"
     if layout == "overview":

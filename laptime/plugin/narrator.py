@@ -163,9 +163,9 @@ class Narrator:
             )
             return
         timed = [bench.as_dict() for bench in session.benchmarks if bench and not bench.has_error]
-        from laptime.analysis import race
+        from laptime.analysis import documents
 
-        found, points = race.races(timed), [one for one in timed if "study" in one["extra_info"]]
+        found, points = documents.races(timed), [one for one in timed if "study" in one["extra_info"]]
         if not found and not points:
             return
         terminalreporter.section("laptime", sep="-", yellow=True)

@@ -21,6 +21,7 @@ import pytest
 from _pytest.runner import call_and_report
 
 from laptime.analysis import race as analysis
+from laptime.analysis.documents import races
 from laptime.lap import Visits
 from laptime.passes import RACE_S, REPEATS, Limits, Schedule
 from laptime.plugin import revisits
@@ -182,7 +183,7 @@ class Race:
         if timed:
             timed[0].metadata.extra_info.setdefault("race", {})["canary"] = self._canary
         leaving: dict[str, str] = {}
-        for race in analysis.races((test.document() for test in timed), running=True):
+        for race in races((test.document() for test in timed), running=True):
             leaving |= analysis.through(race, self._schedule.passes)
         left = [test for test in self.running if test.item.nodeid in leaving]
         for test in left:

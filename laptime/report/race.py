@@ -54,6 +54,7 @@ def _verdict(race: Race) -> Iterator[str]:
     yield _bound(race)
     if len(race.entries) > 1:
         yield from _beside(race)
+        yield from _untold(race)
         yield from _passes(race)
 
 
@@ -71,7 +72,7 @@ def why(race: Race, reason: Unfit) -> str:
             "(--tier smoke, --http=live, laptime_race(passes=…))."
         )
     if reason.kind == "busy":
-        host = f" and the host took {taken.stolen:.1f}" if taken.stolen >= 0.05 else ""
+        host = f" and the host took {taken.stolen:.1f}" if taken.stolen is not None and taken.stolen >= 0.05 else ""
         return (
             f"others used {taken.others:.1f} of {race.cpus:g} CPUs{host}; {taken.void} of {taken.tried} rounds are "
             "void. End what computes beside, or run it again later."
@@ -166,6 +167,16 @@ def _beside(race: Race) -> Iterator[str]:
     partly = [entry.name for entry in race.entries if entry.elsewhere]
     if partly:
         yield f"CPU of {', '.join(partly)} is the client's alone: the cluster's workers are not counted."
+
+
+def _untold(race: Race) -> Iterator[str]:
+    """What this system doesn't tell of what others did to the rounds."""
+    if race.paired is None or not race.taken.tried:
+        return
+    untold = ["how long a round waited for a CPU"] if race.base.waited_s is None else []
+    untold += ["what the host took"] if race.taken.stolen is None else []
+    if untold:
+        yield f"This system doesn't tell {' or '.join(untold)}: rounds beside which other processes computed are void."
 
 
 def _passes(race: Race) -> Iterator[str]:

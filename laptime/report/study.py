@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from laptime.analysis.race import in_order
+from laptime.analysis.documents import in_order
 from laptime.stats import intervals
 from laptime.stats import points as stats
 

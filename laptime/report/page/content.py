@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from laptime.analysis.race import Entry, Race, is_control, races
+from laptime.analysis.documents import races
+from laptime.analysis.race import Entry, Race, is_control
 from laptime.history import DESELECTED, FAILED, PASSED, Run, differences
 from laptime.report import findings
 from laptime.report.console import fingerprint_line

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from laptime.analysis.race import in_order
+from laptime.analysis.documents import in_order
 from laptime.compare import fingerprint_groups
 from laptime.history import PASSED, Fingerprint, Gate, Run, to_json
 from laptime.report.console import plain
