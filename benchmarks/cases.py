@@ -56,7 +56,7 @@ GATE = frozenset(
 
 SETTINGS = {
     "smoke": Tier("scale:0.1", (2,), 2, 10.0, start_methods=(), parsers=False, sparing=True),
-    "default": Tier("recorded", (2, 8), None, 30.0, start_methods=("primes",), parsers=False, sparing=True),
+    "default": Tier("recorded", (2, 8), None, 24.0, start_methods=("primes",), parsers=False, sparing=True),
     "full": Tier(
         "recorded", (2, 4, 8), None, 180.0, start_methods=("hn_items", "quotes", "primes"), parsers=True, sparing=False
     ),

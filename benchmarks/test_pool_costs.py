@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -251,16 +252,23 @@ def test_smallest(line, loops, lap, tier, loop_ms):
     )
 
 
-@contextmanager
-def limited(allowed: str) -> Iterator[tuple[Callable[..., object] | None, tuple[object, ...]]]:
-    """How each worker limits itself. Raises `limits.CannotLimit`."""
+Limit = tuple[Callable[..., object] | None, tuple[Any, ...]]
+
+
+def limit(allowed: str, group: Callable[[], Path]) -> Limit:
+    """How each worker limits itself: what it calls, and with what. Raises `limits.CannotLimit`."""
     if allowed == "affinity-1":
-        yield limits.pin, (limits.usable()[0],)
-    elif allowed == "quota-1":
-        with limits.quota(1, limits.hierarchy(_mounts())) as group:
-            yield limits.join, (group,)
-    else:
-        yield None, ()
+        return limits.pin, (limits.usable()[0],)
+    if allowed == "quota-1":
+        return limits.join, (group(),)
+    return None, ()
+
+
+@pytest.fixture(scope="module")
+def quota_group():
+    """Gives the control group of one CPU's time; all pools share it, as they stay open from pass to pass."""
+    with ExitStack() as stack:
+        yield cache(lambda: stack.enter_context(limits.quota(1, limits.hierarchy(_mounts()))))
 
 
 def _mounts() -> str:
@@ -271,45 +279,46 @@ def _mounts() -> str:
 
 
 @pytest.mark.study("cpus")
-def test_cpus(allowed, workers, lap, tier, usable_cpus):
+def test_cpus(allowed, workers, lap, tier, usable_cpus, quota_group):
     """Computing in processes that may use all CPUs, or one of them, or the time of one."""
     if usable_cpus < 2:
         pytest.skip(f"there is nothing to take away: {usable_cpus:g} CPU is usable")
     (tasks, loops), how = SPINS[tier], How(workers, DEFAULT_START_METHOD)
     try:
-        with limited(allowed) as (initializer, arguments):
-
-            def check(answer: list[Told]) -> None:
-                assert [pools.spun(loops)] * tasks == [told.total for told in answer], "wrong answer: another total"
-                if allowed == "affinity-1":
-                    assert {1} == {told.affinity for told in answer}, "a worker isn't pinned"
-                if allowed == "quota-1":
-                    assert all(f"/{arguments[0].name}\n" in told.groups for told in answer), "a worker isn't limited"
-
-            lap(
-                open=partial(pools.spinning_within, how, loops, tasks, initializer, *arguments),
-                check=check,
-                lifecycle=WARM,
-                rounds=ROUNDS[tier],
-                group="cpus",
-                study=point(
-                    "cpus",
-                    "compare",
-                    "Logical CPUs, affinity or quota: which number counts?",
-                    line=f"{workers} worker{'s' if workers > 1 else ''}",
-                    x=ALLOWED[allowed],
-                    x_name="what the workers may use",
-                    items=tasks,
-                    item="task",
-                ),
-                workers=workers,
-                start_method=DEFAULT_START_METHOD,
-                cpus={
-                    "os.cpu_count()": os.cpu_count(),
-                    "affinity": 1 if allowed == "affinity-1" else len(limits.usable()),
-                    "quota": 1 if allowed == "quota-1" else None,
-                },
-                tier=tier,
-            )
+        initializer, arguments = limit(allowed, quota_group)
+        affinity = 1 if allowed == "affinity-1" else len(limits.usable())
     except limits.CannotLimit as why:
         pytest.skip(str(why))
+
+    def check(answer: list[Told]) -> None:
+        assert [pools.spun(loops)] * tasks == [told.total for told in answer], "wrong answer: another total"
+        if allowed == "affinity-1":
+            assert {1} == {told.affinity for told in answer}, "a worker isn't pinned"
+        if allowed == "quota-1":
+            assert all(f"/{arguments[0].name}\n" in told.groups for told in answer), "a worker isn't limited"
+
+    lap(
+        open=partial(pools.spinning_within, how, loops, tasks, initializer, *arguments),
+        check=check,
+        lifecycle=WARM,
+        rounds=ROUNDS[tier],
+        group="cpus",
+        study=point(
+            "cpus",
+            "compare",
+            "Logical CPUs, affinity or quota: which number counts?",
+            line=f"{workers} worker{'s' if workers > 1 else ''}",
+            x=ALLOWED[allowed],
+            x_name="what the workers may use",
+            items=tasks,
+            item="task",
+        ),
+        workers=workers,
+        start_method=DEFAULT_START_METHOD,
+        cpus={
+            "os.cpu_count()": os.cpu_count(),
+            "affinity": affinity,
+            "quota": 1 if allowed == "quota-1" else None,
+        },
+        tier=tier,
+    )

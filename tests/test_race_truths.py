@@ -1,7 +1,7 @@
 """The race on known truths: what is equal is never named a winner, what is faster is found, and intervals hold.
 
 Simulated with the decisions of a real race and a made clock, on recorded traces of a machine's speed
-(`benchmarks.budgets.race`; there, 300 races of each kind), and once really run.
+(`benchmarks.budgets.race`; there, 300 races of each kind), and once really run (`benchmarks.budgets.race_runs`).
 """
 
 from __future__ import annotations
@@ -12,29 +12,16 @@ from textwrap import dedent
 import pytest
 from plugin_support import OK, PLAIN, PYTEST, run
 
-from benchmarks.budgets import race
+from benchmarks.budgets import race, race_runs
 
 TRACES = sorted(path.stem for path in race.TRACES.glob("*.json"))
 RACES = 25
 
-SUITE = """
+FASTER = """
     import pytest
-    from laptime.ways import Way
+    from test_equal import WAYS, spin
 
     HARD, EASY = [60_000] * 4, [30_000] * 4
-
-    def spin(loops):
-        total = 0
-        for number in range(loops):
-            total += number
-        return total
-
-    # named as pools, and all run one item after the other: equal by construction
-    WAYS = [Way("sequential"), *(Way("sequential", workers) for workers in range(2, 7))]
-
-    @pytest.mark.parametrize("way", WAYS, ids=str)
-    def test_equal(race, way):
-        race(way, spin, HARD)
 
     @pytest.mark.parametrize("way", WAYS[:3], ids=str)
     def test_faster(race, way):
@@ -70,8 +57,9 @@ def test_all_intervals_of_a_race_hold_together(trace: str) -> None:
 
 @pytest.mark.serial
 def test_a_real_race_of_equals_has_no_winner_and_half_the_work_has_one(tmp_path: Path) -> None:
-    """Six times the same work: take the first. Half of it: taken, or nobody where others disturbed the race."""
-    (tmp_path / "test_truths.py").write_text(dedent(SUITE))
+    """Twelve times the same work: take the first. Half of it: taken, or nobody where others disturbed the race."""
+    (tmp_path / "test_equal.py").write_text(race_runs.EQUAL)
+    (tmp_path / "test_faster.py").write_text(dedent(FASTER))
     ended = run(tmp_path, *PYTEST, "--benchmark-only", "--race-time", "8", "--no-history", *PLAIN, limit_s=180)
     assert OK == ended.code, ended.text
     equal, _, faster = ended.text.partition("\nfaster\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -158,14 +157,9 @@ def test_the_right_answer_passes_and_a_wrong_one_fails(study, arguments, wrong):
 def test_a_worker_that_is_not_limited_as_it_is_said_fails(allowed, wrong, message, monkeypatch):
     """Each task's answer tells what its worker could use."""
 
-    @contextmanager
-    def made_up(cpus: float, hierarchy: object):
-        yield Path("/groups/laptime-1")
-
-    monkeypatch.setattr(of_pools.limits, "hierarchy", lambda mounts: None)
-    monkeypatch.setattr(of_pools.limits, "quota", made_up)
     monkeypatch.setattr(of_pools.limits, "usable", lambda: [3, 5])
-    taken = lap_of("cpus", {"allowed": allowed, "workers": 2}, usable_cpus=2)
+    group = {"quota_group": lambda: Path("/groups/laptime-1")}
+    taken = lap_of("cpus", {"allowed": allowed, "workers": 2}, usable_cpus=2, **group)
     taken["check"]([Told(of_pools.pools.spun(10_000), 1, "1:cpu:/laptime-1\n")] * 4)
     with pytest.raises(AssertionError, match=message):
         taken["check"]([wrong] * 4)
@@ -181,16 +175,17 @@ def skipped(call: Callable[[], object]) -> str:
 def test_what_this_machine_cannot_do_is_skipped_with_the_reason(monkeypatch):
     """One CPU, no control group, no such start method; a live site is left alone."""
 
-    def cannot(mounts: str) -> None:
+    def cannot() -> None:
         raise CannotLimit("no control groups are mounted")
 
-    monkeypatch.setattr(of_pools.limits, "hierarchy", cannot)
     monkeypatch.setattr(of_pools.multiprocessing, "get_all_start_methods", lambda: ["spawn"])
     quota, fork = {"allowed": "quota-1", "workers": 2}, {"line": "fork", "step": "start"}
     line = of_scaling.Line(of_scaling.HN_ITEMS, "threads", 24, (1,))
     live = {"site_for": None, "laptime_options": SimpleNamespace(http="live")}
-    assert "no control groups are mounted" == skipped(lambda: lap_of("cpus", quota, usable_cpus=2))
-    assert "there is nothing to take away: 1 CPU is usable" == skipped(lambda: lap_of("cpus", quota, usable_cpus=1))
+    assert "no control groups are mounted" == skipped(lambda: lap_of("cpus", quota, usable_cpus=2, quota_group=cannot))
+    assert "there is nothing to take away: 1 CPU is usable" == skipped(
+        lambda: lap_of("cpus", quota, usable_cpus=1, quota_group=cannot)
+    )
     assert "this system has no start method fork" == skipped(lambda: lap_of("pools", fork))
     asked = skipped(lambda: lap_of("scaling", {"line": line, "workers": 1}, **live))
     assert asked.startswith("a live site would be asked hundreds of times")
