@@ -21,8 +21,11 @@ compare     x is a name: the lines are compared with the first one at each
 """
 
 
-STUDY_PASSES = {"smoke": 2, "default": 6, "full": 10, "gate": 1}
-"""How often each point is visited, in turn with the others of its test function: from six on, two have an interval."""
+STUDY_PASSES = {"smoke": 2, "default": 8, "full": 10, "gate": 1}
+"""How often each point is visited, in turn with the others of its test function.
+
+From six passes on that both were in, two points have an interval; so two of eight may be void.
+"""
 NOT_IN_TURN = {"passes": 1}
 """For `laptime_race`: of points that can't stand open beside each other, all rounds are run in one visit."""
 

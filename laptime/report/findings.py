@@ -135,7 +135,7 @@ def _times(base: Point, other: Point) -> str:
     found = compared(other.measured(), base.measured())
     gain = times(found.estimate)
     if found.low <= 0:
-        return gain
+        return f"{gain} (too few undisturbed rounds for an interval)"
     span = f"{times(found.low)} to {times(found.high)}".replace(" ×", "")
     return f"{gain} ({span}{', no difference shown' if found.low <= 1 <= found.high else ''})"
 
