@@ -55,7 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.budgets",
         description="Measure what the project promises and print each figure beside its budget. Exit code 1 where one "
-        "is missed. All of them take about three hours; let the machine do nothing else meanwhile.",
+        "is missed. All of them take about three and a half hours; let the machine do nothing else meanwhile.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(SCRIPTS)}; default: all")
     names = parser.parse_args().names or list(SCRIPTS)
