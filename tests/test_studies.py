@@ -210,6 +210,18 @@ def test_a_difference_that_its_interval_does_not_show_is_not_claimed() -> None:
     assert "here: one 100 ms per thing; other 100 ms, 1.00 × (1.00 to 1.00, no difference shown)." == said
 
 
+@pytest.mark.parametrize(("void", "told"), [(2, "0.50 to 0.50"), (6, "too few undisturbed rounds for an interval")])
+def test_a_figure_without_an_interval_says_why(void: int, told: str) -> None:
+    """Of eight passes two may be void; of two that are left there is none."""
+    several = [benchmark("one", "here", 0.1, kind="compare"), benchmark("other", "here", 0.2, kind="compare")]
+    for one in several:
+        passes = range(len(SPREAD))
+        one["extra_info"]["rounds"] |= {"race_pass": list(passes), "void": [number < void for number in passes]}
+    (found,) = studies(several)
+    (said,) = findings(found)
+    assert f"other 200 ms, 0.50 × ({told})." in said
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_shown_at_every_width(kind: str) -> None:
     """No figure is cut where the terminal is narrow; a name that holds markup or control characters steers nothing."""
