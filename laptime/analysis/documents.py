@@ -62,6 +62,7 @@ def _race(group: Sequence[Mapping[str, Any]], running: bool) -> Race:
         first_ran=base.first is not False,
         look=any(_raced(one).get("look") for one in group),
         taken=taken,
+        waits_told=not any(None in one["extra_info"]["rounds"].get("waited_s", ()) for one in group),
         canary=next((tuple((a, b) for a, b in found) for one in group if (found := _raced(one).get("canary"))), ()),
         gil=all("on" in one["extra_info"].get("gil", ["on"]) for one in group),
         gil_on_by=next(filter(None, (one["extra_info"].get("gil_on_by") for one in group)), None),

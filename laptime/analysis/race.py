@@ -176,6 +176,7 @@ class Race:
     base        the first variant; where that was not run, the first that was
     first_ran   whether it was
     canary      seconds of the two canaries in each pass; empty where there were none
+    waits_told  whether of every round it is known how long it waited for a CPU
     gil_on_by   what turned the GIL on, where a free-threaded build had it on nevertheless
     """
 
@@ -188,6 +189,7 @@ class Race:
     first_ran: bool = True
     look: bool = False
     taken: Taken = _NOTHING_TAKEN
+    waits_told: bool = True
     canary: tuple[tuple[float, float], ...] = ()
     gil: bool = True
     gil_on_by: str | None = None

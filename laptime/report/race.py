@@ -173,10 +173,13 @@ def _untold(race: Race) -> Iterator[str]:
     """What this system doesn't tell of what others did to the rounds."""
     if race.paired is None or not race.taken.tried:
         return
-    untold = ["how long a round waited for a CPU"] if race.base.waited_s is None else []
-    untold += ["what the host took"] if race.taken.stolen is None else []
-    if untold:
-        yield f"This system doesn't tell {' or '.join(untold)}: rounds beside which other processes computed are void."
+    if not race.waits_told:
+        yield (
+            "This system doesn't tell how long each round waited for a CPU: where that isn't known, a round beside "
+            "which other processes computed is void."
+        )
+    if race.taken.stolen is None:
+        yield "This system doesn't tell what the host took: no round is void for that."
 
 
 def _passes(race: Race) -> Iterator[str]:
