@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import combinations
 from math import log
@@ -32,7 +32,14 @@ SCATTER = {"hn_items": 0.03, "quotes": 0.03, "primes": 0.06}
 """The most that the speed-up of what could be taken may vary (SD), of each workload."""
 STARTUP_S = 4.0
 """From the start of a session to the first round of its race, about."""
-BURNER = "import sys, time\nends = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < ends: pass"
+BURNER = """
+import sys, time
+after_s, for_s = map(float, sys.argv[1:])
+time.sleep(after_s)
+ends = time.monotonic() + for_s
+while time.monotonic() < ends:
+    pass
+"""
 RACE_S = SETTINGS["default"].seconds
 BURNS_S = 4 * RACE_S
 EQUAL = """
@@ -52,6 +59,8 @@ def spin(loops):
 def test_equal(race, way):
     race(way, spin, [200_000] * 4)
 """
+
+TAKES = {"take_once": "for one run", "take_kept": "with pools kept"}
 
 Found = Mapping[str, Any]
 """A race, as its JSON gives it."""
@@ -106,11 +115,12 @@ def burner() -> Iterator[Figure]:
         for _ in progress(range(BURNED), f"{workload} beside a burner"):
             with _burning(STARTUP_S + RACE_S / 2):
                 found += _races(ROOT, "-k", workload)
-        wrong = [race for race in found if race["fit"] and quiet["fit"] and not _named(race) & _named(quiet)]
+        wrong = [race for race in found if race["fit"] and not _overlap([race, quiet])]
         yield Figure(f"{workload}, without a burner", _said(quiet))
         for race in found:
             yield Figure(f"{workload}, a burner on each CPU from the middle on", _said(race))
-        yield Figure(f"{workload}: others named than without, of {BURNED}", f"{len(wrong)}", "0", not wrong)
+        met = quiet["fit"] and not wrong  # without a verdict there is nothing to compare with
+        yield Figure(f"{workload}: others named than without, of {BURNED}", f"{len(wrong)}", "0", met)
         if workload == "primes":
             yield _no_threads(found)
 
@@ -132,10 +142,10 @@ def _races(directory: Path, *arguments: str) -> list[Found]:
 @contextmanager
 def _burning(after_s: float) -> Iterator[None]:
     """Processes that compute on each CPU, from so many seconds on."""
-    code = f"import time\ntime.sleep({after_s})\n{BURNER}"
+    command = [sys.executable, "-c", BURNER, str(after_s), str(BURNS_S)]
     with ExitStack() as stack:
         for cpu in sorted(os.sched_getaffinity(0)):
-            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", code, str(BURNS_S)]))
+            process = stack.enter_context(subprocess.Popen(command))
             stack.callback(process.kill)
             os.sched_setaffinity(process.pid, {cpu})
         yield
@@ -143,6 +153,11 @@ def _burning(after_s: float) -> Iterator[None]:
 
 def _named(race: Found) -> set[str]:
     return {*race["take_once"], *race["take_kept"]}
+
+
+def _overlap(races: Sequence[Found], keys: Iterable[str] = TAKES) -> bool:
+    """Whether any two of them name one in common, under each key."""
+    return all({*one[key]} & {*other[key]} for key in keys for one, other in combinations(races, 2))
 
 
 def _said(race: Found) -> str:
@@ -153,14 +168,13 @@ def _said(race: Found) -> str:
 
 def _same(workload: str, fit: Sequence[Found]) -> Iterator[Figure]:
     """Whether all races name the same, or sets that overlap."""
-    for key, what in (("take_once", "for one run"), ("take_kept", "with pools kept")):
+    for key, what in TAKES.items():
         sets = [frozenset(race[key]) for race in fit]
-        overlap = all(one & other for one, other in combinations(sets, 2))
         counts = {one: sets.count(one) for one in sets}
         said = "; ".join(
             f"{count} × {', '.join(sorted(one))}" for one, count in sorted(counts.items(), key=lambda item: -item[1])
         )
-        yield Figure(f"{workload}, {what}: the equals", said, "all overlap", overlap)
+        yield Figure(f"{workload}, {what}: the equals", said, "all overlap", len(fit) > 1 and _overlap(fit, (key,)))
     if workload == "primes":
         yield _no_threads(fit)
 
