@@ -1,0 +1,93 @@
+"""Commands run in this process, as a new one would run them: a tenth of the time that a process takes.
+
+What a command changes of this process is changed back. What it can't be held to here (signals, the guard, workers that
+import its main module, what an interpreter does at its end) needs `sessions.run`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest as pytest_itself  # noqa: PT013 (`pytest` is what this offers)
+
+from laptime import cli
+from laptime.busy import Disturbance
+from tests.support.sessions import MARK, OUTER, Ended, left_behind, plainly
+
+
+def pytest(
+    directory: Path, *arguments: str | Path, history: bool = False, env: Mapping[str, str] | None = None
+) -> Ended:
+    """Run pytest in a directory, plainly; the same as `sessions.pytest`, but here."""
+    words = [str(word) for word in plainly(arguments, history=history)]
+    return _run(directory, lambda: int(pytest_itself.main(words)), env)
+
+
+def laptime(directory: Path, *arguments: object, env: Mapping[str, str] | None = None) -> Ended:
+    """Run the command ``laptime`` in a directory."""
+    return _run(directory, lambda: cli.main([str(word) for word in arguments]), env)
+
+
+def _run(directory: Path, command: Callable[[], int], env: Mapping[str, str] | None) -> Ended:
+    mark = uuid.uuid4().hex
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as temporary:
+        variables = {"COLUMNS": "120", "TMPDIR": temporary, **(env or {}), MARK: mark}
+        try:
+            with _state_kept(directory), _written_to(output.fileno()):
+                for name in filter(OUTER.match, list(os.environ)):
+                    del os.environ[name]
+                os.environ.update(variables)
+                tempfile.tempdir = None  # it is looked up anew
+                os.chdir(directory)
+                try:
+                    code = command()
+                except SystemExit as error:
+                    code = int(str(error.code))
+        finally:
+            processes = left_behind(mark)
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+        files = [path.name for path in Path(temporary).iterdir() if not path.name.startswith("pytest-of-")]
+    assert [] == processes + files, f"left behind by:\n{text}"
+    return Ended(code, text)
+
+
+@contextmanager
+def _state_kept(directory: Path) -> Iterator[None]:
+    cwd, environment, path, modules = Path.cwd(), dict(os.environ), list(sys.path), set(sys.modules)
+    temporary, void = tempfile.tempdir, Disturbance.void
+    try:
+        yield
+    finally:
+        os.chdir(cwd)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.path[:] = path
+        tempfile.tempdir = temporary
+        Disturbance.void = void  # type: ignore[method-assign]
+        for name in set(sys.modules) - modules:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(directory)):
+                del sys.modules[name]
+
+
+@contextmanager
+def _written_to(file: int) -> Iterator[None]:
+    """Standard output and standard error are one file: Python's own, and what processes started here have."""
+    streams, kept = (sys.stdout, sys.stderr), [(number, os.dup(number)) for number in (1, 2)]
+    for number, _ in kept:
+        os.dup2(file, number)
+    try:
+        with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace", buffering=1) as writer:
+            sys.stdout = sys.stderr = writer
+            yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        for number, copy in kept:
+            os.dup2(copy, number)
+            os.close(copy)
