@@ -386,10 +386,11 @@ class _Round:
 
     def judge(self) -> None:
         after = self._meter.after()
-        # a worker that ended had its CPU time to the nanosecond, and has it in ticks now: less than nothing is nothing
+        # a child's child that ended had its CPU time to the nanosecond, and has it in ticks now; its switches are not
+        # told any more: less than nothing is nothing
         cpu_s = max(0.0, after.cpu_s - self._before.cpu_s)
         self.cpu_s.append(cpu_s)
-        self.switches.append(after.switches - self._before.switches)
+        self.switches.append(max(0, after.switches - self._before.switches))
         if self.surroundings is not None and self._snapshot is not None:
             snapshot = self.surroundings.snapshot()
             span_s = snapshot.at_s - self._snapshot.at_s

@@ -1,7 +1,8 @@
 """What one round cost beside wall time: CPU seconds and context switches, with those of its child processes.
 
 Both are read as running totals over the process tree; a round's cost is the difference of two readings. When
-a child ends and is reaped, its share moves from "living" to "reaped" and the total stays whole.
+a child ends and is reaped, its share moves from "living" to "reaped" and the total stays whole. Of a child's own
+children that it reaped, the CPU seconds stay, in ticks, and the switches are lost: no system tells them.
 
 psutil's per-process times have ticks of 10 ms. Linux numbers the CPU clock of every process, so that
 `clock_gettime` reads another one's in nanoseconds: `(~pid << 3) | 2`, see `man 3 clock_getcpuclockid`.
@@ -26,8 +27,9 @@ _LISTS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # n
 
 
 class Reading(NamedTuple):
-    """Running totals of this process and all its descendants, reaped ones included.
+    """Running totals of this process and all its descendants, reaped ones included (but see `switches`).
 
+    switches    without those of what living children have reaped: they fall when a child's child ends
     in_ticks_s  the part of `cpu_s` that is known in ticks of 10 ms only: what living children have reaped (a fork
                 server's ended workers)
     """

@@ -1,4 +1,4 @@
-"""The main job as a person runs it, truly timed: it has the machine to itself, and no figure decides anything."""
+"""The main job as a person runs it, truly timed; no figure decides anything, so that others may disturb it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import pytest
 
 from laptime.history import from_json
 from laptime.history.store import Store
-from tests.suite.test_docs import MAIN_JOB, commands
 from tests.support import ROOT, outside_pytest
+from tests.support.documents import LIMIT_S, MAIN_JOB, commands
 
-LIMIT_S = 300
 FIGURES = {"wall_s", "cpu_s", "switches", "race_pass", "void", "waited_s"}
 
 
-@pytest.mark.serial
+@pytest.mark.slow
 def test_the_smoke_tier_is_raced_and_stored(tmp_path: Path) -> None:
     """Every benchmark is timed and stored with all its figures, round by round, and each workload has its verdict."""
     results = tmp_path / "results.json"

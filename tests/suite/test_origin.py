@@ -6,7 +6,6 @@ Time is only ever checked from below: a busy machine may make an answer late, no
 import asyncio
 import gzip
 import http.client
-import importlib.util
 import json
 import math
 import signal
@@ -19,15 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from types import ModuleType
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from tests.support import ROOT
+from tests.support import HANG_LIMIT_S
+from tests.support.stand_in import SCRIPT, origin
 
-SCRIPT = ROOT / "cassettes" / "origin.py"
 SEED = 291
 SCALE = 0.05
 ROUNDING_S = 0.5e-6  # of the delay that a header states in milliseconds with three decimals
@@ -43,20 +41,6 @@ KEYS = [
 ]
 
 
-def loaded() -> ModuleType:
-    """The script as a module; it is not part of any package."""
-    spec = importlib.util.spec_from_file_location("origin", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["origin"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-origin = loaded()
-
-
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running origin."""
@@ -66,7 +50,7 @@ class Server:
 
     def get(self, path: str, coding: str = "identity") -> "Answer":
         """Ask for a path on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_LIMIT_S)
         started_s = time.monotonic()
         try:
             connection.request("GET", path, headers={"Accept-Encoding": coding})
@@ -107,7 +91,7 @@ def running() -> Iterator[Server]:
         address = process.stdout.readline().rstrip().rpartition(":")
         assert address[0] == "stand-in origin on http://127.0.0.1"
         yield Server(process, int(address[2]))
-        assert ("", "") == process.communicate(timeout=30)
+        assert ("", "") == process.communicate(timeout=HANG_LIMIT_S)
         assert 0 == process.returncode
 
 
@@ -351,7 +335,7 @@ def test_a_signal_stops_it(number: signal.Signals) -> None:
     """A signal ends it with status 0 and not a word, as the end of its standard input does."""
     with running() as told:
         told.process.send_signal(number)
-        assert 0 == told.process.wait(timeout=30)
+        assert 0 == told.process.wait(timeout=HANG_LIMIT_S)
 
 
 def test_a_client_that_hangs_up_is_forgotten(server: Server) -> None:

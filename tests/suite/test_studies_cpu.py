@@ -16,8 +16,8 @@ from benchmarks import test_scaling as of_scaling
 from benchmarks.cases import TIERS
 from laptime.stats.scaling import LEAST_FOR_AMDAHL, LEAST_FOR_USL
 from tests.support import ROOT
+from tests.support.here import pytest as pytest_here
 from tests.support.sessions import OK, benchmarks
-from tests.support.sessions import pytest as pytest_in
 from workloads.limits import CannotLimit
 from workloads.tasks import Told
 
@@ -135,6 +135,7 @@ def test_a_study_s_name_chooses_it_alone():
         ("payload", {"line": "records-pickle", "size": "1-kB"}, None),
         ("smallest", {"line": "plain", "loops": 300, "loop_ms": 0.001}, [1] * 8),
         ("smallest", {"line": "threads", "loops": 300, "loop_ms": 0.001}, []),
+        ("cpus", {"allowed": "all", "workers": 1, "usable_cpus": 2, "quota_group": None}, [Told(0, 1, "")] * 4),
     ],
 )
 def test_the_right_answer_passes_and_a_wrong_one_fails(study, arguments, wrong):
@@ -205,24 +206,21 @@ def test_repeated_items_must_be_the_same_each_time():
 # one session
 
 
-def test_all_of_them_run(tmp_path):
-    """Each point passes, and is stored where it belongs; none is there twice."""
+def test_each_study_that_needs_no_process_runs(tmp_path):
+    """A point of each is timed, and stored under its study; all of them are run in test_documented_commands.py."""
     out = tmp_path / "out.json"
     settings = ("--tier=smoke", "--latency=none", "--benchmark-only", f"--benchmark-json={out}")
-    ended = pytest_in(ROOT, *settings, "-k", " or ".join(STUDIES))
-    assert OK == ended.code, ended.text
-    stored = benchmarks(out)
-    # what this machine can't limit is skipped
-    wanted = {f"test_{study}[{name}]" for study in STUDIES for name in generated(study, "smoke")}
-    assert {name for name in wanted if "quota" not in name} <= set(stored) <= wanted
-    points = [one["extra_info"]["study"] for one in stored.values()]
-    kinds = {name: kind for name, (_, kind) in STUDIES.items() if name != "scaling"}
-    kinds |= {f"scaling-{workload}": "scaling" for workload in ("hn_items", "primes")}
-    assert kinds == {one["name"]: one["kind"] for one in points}
-    assert len(points) == len({(one["name"], one["line"], one["x"]) for one in points})
-    assert {"fresh"} == {
-        one["extra_info"]["lifecycle"] for name, one in stored.items() if name.startswith("test_pools")
+    points = {
+        "test_scaling[hn_items-threads-2-w2]": "scaling-hn_items",
+        "test_scaling[primes-threads-1990-w1]": "scaling-primes",
+        "test_pools[threads-map]": "pools",
+        "test_payload[bytes-threads-100-B]": "payload",
+        "test_smallest[threads-300-loops]": "smallest",
     }
-    waiting = [one["extra_info"] for name, one in stored.items() if name.startswith("test_scaling[hn_items")]
-    assert {"none"} == {one["latency"] for one in waiting}
-    assert {2} == {sent for one in waiting for sent in one["rounds"]["requests"]}
+    ended = pytest_here(ROOT, "-p", "no:randomly", *settings, "-k", " or ".join(points))
+    assert OK == ended.code, ended.text
+    stored = {name: benchmark["extra_info"] for name, benchmark in benchmarks(out).items()}
+    assert points == {name: info["study"]["name"] for name, info in stored.items()}
+    assert "fresh" == stored["test_pools[threads-map]"]["lifecycle"]
+    waiting = stored["test_scaling[hn_items-threads-2-w2]"]
+    assert ("none", {2}) == (waiting["latency"], set(waiting["rounds"]["requests"]))

@@ -27,8 +27,8 @@ from laptime.cassette import load
 from laptime.replay import Latency, ReplayServer, Stage
 from laptime.replay.visit import Visit
 from tests.support import ROOT, ended
+from tests.support.here import pytest as pytest_here
 from tests.support.sessions import OK, benchmarks
-from tests.support.sessions import pytest as pytest_in
 from workloads import apart, beside, clients, parsers, quotes
 
 CASSETTES = ROOT / "cassettes"
@@ -75,35 +75,24 @@ def fetched(replay: Callable[..., Stage]) -> Callable[[int], Fetching]:
 
 
 def test_a_study_runs_where_it_is_asked_for_and_stores_its_points(tmp_path: Path) -> None:
-    """Names are unique and say where a point stands; lines meet at the same places; every answer was right."""
-    asked = ("-k", " or ".join(STUDIES), "--tier=smoke", "--latency=none")
-    done = pytest_in(ROOT, "--benchmark-only", *asked, f"--benchmark-json={tmp_path / 'out.json'}")
-    assert OK == done.code, done.text
-    stored = benchmarks(tmp_path / "out.json")
-    assert [
-        *(f"test_clients[n{number}-{client}]" for number in (1, 8) for client in clients.CLIENTS),
-        *(f"test_in_flight[{way}-n{number}]" for number in (4, 32) for way in ("asyncio", "threads")),
-        *(f"test_sharing_session[w{w}-{how}]" for w in (8, 32) for how in ("each", "thread", "shared", "shared-wide")),
-        *(f"test_sharing_parser[{how}]" for how in ("each", "thread", "shared")),
-        *(f"test_starving[threads-{what}]" for what in test_starving.BESIDE),
-        *(f"test_starving[asyncio-{what}]" for what in (*test_starving.BESIDE, *test_starving.WITHIN)),
-    ] == list(stored)
-    found: dict[str, dict[str, list[Any]]] = {}
-    for one in stored.values():
-        info = one["extra_info"]
-        study = info["study"]
-        found.setdefault(study["name"], {}).setdefault(study["line"], []).append(study["x"])
+    """A few that need no process; test_documented_commands.py has all of them."""
+    points = {
+        "test_clients[n8-requests]": ("clients", "requests, a Session in each thread", "8 in flight"),
+        "test_sharing_session[w8-shared]": ("sharing", "one for all", "a Session, 8 threads"),
+        "test_sharing_parser[thread]": ("sharing", "one in each thread", "an lxml parser, 2 threads"),
+        "test_starving[threads-nothing]": ("starving", "nothing", "8 threads"),
+        "test_starving[asyncio-loop]": ("starving", "the event loop itself", "asyncio, 8 at once"),
+    }
+    asked = ("-k", " or ".join(points), "--tier=smoke", "--latency=none")
+    out = tmp_path / "out.json"
+    ended = pytest_here(ROOT, "-p", "no:randomly", "--benchmark-only", *asked, f"--benchmark-json={out}")
+    assert OK == ended.code, ended.text
+    stored = {name: benchmark["extra_info"] for name, benchmark in benchmarks(out).items()}
+    found = {name: info["study"] for name, info in stored.items()}
+    assert points == {name: (point["name"], point["line"], point["x"]) for name, point in found.items()}
+    for name, info in stored.items():
         if "requests" in info["rounds"]:
-            assert {study["items"]} == set(info["rounds"]["requests"])
-        if study["name"] == "in_flight":
-            assert 0 < max(info["most_at_once"]) <= study["x"]
-    assert {"asyncio (aiohttp)": [4, 32], "threads (requests)": [4, 32]} == found["in_flight"]
-    assert {line: ["1 at a time", "8 in flight"] for line in test_clients.LINES.values()} == found["clients"]
-    everywhere = ["a Session, 8 threads", "a Session, 32 threads", "an lxml parser, 2 threads"]
-    assert {"one for each", "one in each thread", "one for all", test_sharing.WIDE} == found["sharing"].keys()
-    assert [everywhere] * 3 == [found["sharing"][line] for line in list(found["sharing"])[:3]]
-    assert ["8 threads", "asyncio, 8 at once"] == found["starving"]["nothing"]
-    assert ["asyncio, 8 at once"] == found["starving"]["the event loop itself"]
+            assert {found[name]["items"]} == set(info["rounds"]["requests"])
 
 
 @pytest.mark.parametrize(("tier", "numbers"), [("smoke", [4, 32]), ("default", MANY), ("full", MANY)])

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from laptime.cassette import load
-from tests.support import ROOT
-from tests.support.sessions import PLAIN, benchmarks
-from tests.support.sessions import pytest as pytest_in
+from tests.support import HANG_LIMIT_S, ROOT
+from tests.support.here import pytest as pytest_here
+from tests.support.sessions import FAILED, NOTHING_RUN, OK, USAGE, Ended, benchmarks, closed_port
+from tests.support.sessions import pytest as pytest_apart
 
-OK, FAILED, USAGE, NONE_RAN = 0, 1, 4, 5
+IN_ORDER = ("-p", "no:randomly")
 HTTP_WORKLOADS = ("hn_items", "quotes")
 ID = r"(hn_items|quotes|primes|wait|spin|noop)(-[a-z]+)+(-w\d+)?(-[a-z]+)*"
 
@@ -50,22 +49,26 @@ NAMES = {
 CONTROLS = ("wait", "spin", "noop")
 
 
-@cache
-def collected(*arguments: str, hash_seed: str = "0") -> tuple[str, ...]:
-    """The names of the benchmarks that would run."""
-    ended = pytest_in(ROOT, "--collect-only", "-q", *arguments, env={"PYTHONHASHSEED": hash_seed})
+def names_in(ended: Ended) -> tuple[str, ...]:
+    """The benchmarks that a session collected."""
     assert OK == ended.code, ended.text
     return tuple(re.findall(r"::test_variant\[(.*)\]$", ended.text, re.M))
 
 
-@pytest.fixture
+@cache
+def collected(*arguments: str) -> tuple[str, ...]:
+    """The names of the benchmarks that would run."""
+    return names_in(pytest_here(ROOT, *IN_ORDER, "--collect-only", "-q", *arguments))
+
+
+@pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
     """The URL of a running stand-in for the live sites."""
     command = (sys.executable, ROOT / "cassettes" / "origin.py", "--port", "0", "--scale", "0.02", "--until-eof")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process.stdout.readline().split()[-1]
         process.stdin.close()
-        assert OK == process.wait(60)
+        assert OK == process.wait(HANG_LIMIT_S)
 
 
 # names
@@ -82,7 +85,8 @@ def test_names_are_unique_and_readable(tier):
 
 def test_names_are_the_same_in_every_session():
     """Results can be compared by name: neither their set nor their order hangs on chance."""
-    assert collected("--tier", "default") == collected("--tier", "default", hash_seed="1")
+    apart = pytest_apart(ROOT, *IN_ORDER, "--collect-only", "-q", env={"PYTHONHASHSEED": "1"})
+    assert collected("--tier", "default") == names_in(apart)
 
 
 def test_the_default_tier_is_called_default():
@@ -147,11 +151,16 @@ def test_a_number_of_workers_given_twice_counts_once():
         (("--tier", "nonsense"), "invalid choice: 'nonsense' (choose from"),
         (("--dask", "127.0.0.1:8786"), "'127.0.0.1:8786': expected a scheduler's address, as in tcp://127.0.0.1:8786"),
         (("--dask", "tcp://:0/x"), "'tcp://:0/x': expected a scheduler's address"),
+        # a mistyped name would leave the live site to be asked
+        (
+            ("--http=live", "--origin=hn_item=http://[::1]:1"),
+            "'hn_item' is none of the recordings: hn_items, quotes",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_a_usage_error(arguments, message):
     """It is named with what was expected, and nothing runs."""
-    ended = pytest_in(ROOT, *arguments)
+    ended = pytest_here(ROOT, *arguments)
     assert USAGE == ended.code
     assert message in ended.text
 
@@ -159,20 +168,30 @@ def test_a_setting_that_cannot_be_is_a_usage_error(arguments, message):
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="sub-interpreters can run here")
 def test_a_variant_that_can_not_run_here_says_so_where_it_is_asked_for():
     """Not only that no tests ran; and where it isn't asked for, it is passed over in silence."""
-    asked = pytest_in(ROOT, "-k", "primes-interpreters", "--collect-only", "-q")
+    asked = pytest_here(ROOT, "-k", "primes-interpreters", "--collect-only", "-q")
     told = "the variant 'interpreters' does not run here: it needs CPython 3.14 or later"
-    assert NONE_RAN == asked.code
+    assert NOTHING_RUN == asked.code
     assert told in asked.text
-    assert told not in pytest_in(ROOT, "-k", "noop and not interpreters", "--collect-only", "-q").text
+    assert told not in pytest_here(ROOT, "-k", "noop and not interpreters", "--collect-only", "-q").text
 
 
 # answers
 
 
+def test_a_session_without_timing_says_how_many_answers_are_right():
+    """With benchmarks disabled and no waiting."""
+    chosen = ("--tier", "smoke", "-k", "sequential")
+    ended = pytest_here(ROOT, "--benchmark-disable", "--latency=none", *chosen)
+    assert OK == ended.code, ended.text
+    right = len(collected(*chosen))
+    assert f"laptime: nothing was timed (benchmarks are disabled); {right} answers are right" in ended.text
+
+
+@pytest.mark.slow
 def test_every_variant_answers_rightly(tmp_path):
-    """With benchmarks disabled and no waiting, in parallel; it says that nothing was timed."""
-    settings = ("--tier", "smoke", "--latency", "none", "-n", "2")
-    ended = pytest_in(ROOT, "--benchmark-disable", *settings, f"--benchmark-storage=file://{tmp_path}")
+    """In parallel too."""
+    settings = ("--tier=smoke", "--latency=none", "-n", "2")
+    ended = pytest_apart(ROOT, "--benchmark-disable", *settings, f"--benchmark-storage=file://{tmp_path}")
     assert OK == ended.code, ended.text
     right = len(collected("--tier", "smoke"))
     assert f"laptime: nothing was timed (benchmarks are disabled); {right} answers are right" in ended.text
@@ -183,11 +202,10 @@ def test_every_variant_answers_rightly(tmp_path):
 
 def test_a_live_site_that_is_not_there_fails_once_for_each_workload():
     """The message names the site and the way out; the workload's other benchmarks are skipped."""
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{reserved.getsockname()[1]}"  # nothing listens there
+    with closed_port() as port:
+        url = f"http://127.0.0.1:{port}"
         origins = [f"--origin={name}={url}" for name in HTTP_WORKLOADS]
-        ended = pytest_in(ROOT, "--http=live", "--tier=smoke", "-k", " or ".join(HTTP_WORKLOADS), *origins)
+        ended = pytest_here(ROOT, "--http=live", "--tier=smoke", "-k", " or ".join(HTTP_WORKLOADS), *origins)
     tried = [name for name in collected("--tier", "smoke") if name.startswith(HTTP_WORKLOADS)]
     assert FAILED == ended.code
     assert re.search(rf"= {len(tried) - 2} skipped, \d+ deselected, 2 errors", ended.text)
@@ -201,7 +219,7 @@ def test_live_figures_stand_under_names_of_their_own(tmp_path, origin):
     """What was measured live is never taken for what was replayed."""
     chosen = ("-k", "hn_items-sequential or hn_items-threads")
     arguments = (f"--origin=hn_items={origin}", f"--benchmark-json={tmp_path / 'out.json'}")
-    ended = pytest_in(ROOT, "--http=live", "--benchmark-only", *chosen, *arguments)
+    ended = pytest_here(ROOT, "--http=live", "--benchmark-only", *chosen, *arguments)
     assert OK == ended.code, ended.text
     names = [name for name in collected() if re.match("hn_items-(sequential|threads-)", name)]
     saved = benchmarks(tmp_path / "out.json")
@@ -219,9 +237,12 @@ def test_live_figures_stand_under_names_of_their_own(tmp_path, origin):
 def test_a_recording_made_anew_can_be_played(tmp_path, origin):
     """--http=record -k NAME replaces one pair of files, and nothing else."""
     copy = tmp_path / "copy"
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "docs", "tests"))
+    for name in ("benchmarks", "cassettes", "workloads"):
+        shutil.copytree(ROOT / name, copy / name)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy)
     before = {path.name: path.read_bytes() for path in (copy / "cassettes").iterdir() if path.is_file()}
-    recorded = pytest_in(copy, "--http=record", f"--origin=hn_items={origin}", "-k", "hn_items")
+    recorded = pytest_apart(copy, "--http=record", f"--origin=hn_items={origin}", "-k", "hn_items")
     assert OK == recorded.code, recorded.text
     assert "1 passed" in recorded.text
     after = {path.name: path.read_bytes() for path in (copy / "cassettes").iterdir() if path.is_file()}
@@ -229,22 +250,5 @@ def test_a_recording_made_anew_can_be_played(tmp_path, origin):
     assert {"hn_items.yaml", "hn_items.timings.json"} == changed
     made = load(copy / "cassettes" / "hn_items.yaml")
     assert ("stand-in", (origin,), 19) == (made.origin_kind, made.origins, len(made.interactions))
-    played = pytest_in(copy, "--benchmark-disable", "--tier=full", "--latency=none", "-k", "hn_items-sequential")
+    played = pytest_apart(copy, "--benchmark-disable", "--tier=full", "--latency=none", "-k", "hn_items-sequential")
     assert OK == played.code, played.text
-
-
-def test_a_stand_in_for_no_recording_is_a_usage_error(tmp_path: Path) -> None:
-    """A mistyped name in --origin would leave the live site to be asked: nothing is run, and the names are told."""
-    command = (
-        sys.executable,
-        "-m",
-        "pytest",
-        *PLAIN,
-        "--http=live",
-        "--origin",
-        "hn_item=http://127.0.0.1:1",
-        "--collect-only",
-    )
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=120, check=False)
-    assert 4 == done.returncode
-    assert "'hn_item' is none of the recordings: hn_items, quotes" in done.stderr

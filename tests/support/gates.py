@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from contextlib import chdir, redirect_stderr
 from pathlib import Path
 from textwrap import dedent
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import pytest
 
 from laptime.cli import main
 from laptime.git import is_repository
+from tests.support import here
 from tests.support.histories import git
 from tests.support.sessions import IN_ONE_PROCESS, PLAIN, Ended, run
 
@@ -25,8 +26,9 @@ PASS, FAIL, CANNOT = 0, 1, 2
 GATE = (sys.executable, "-m", "laptime.cli", "gate")
 NO_BLOCKS = "--max-time=0.1s"
 """All is collected and tried once, which takes longer; the time is over before the first block."""
-QUICK = {"PYTEST_ADDOPTS": " ".join((*PLAIN[2:], *IN_ONE_PROCESS)), "COLUMNS": "200"}
-"""Plugins that take half of a side's start are left out; no name is broken into lines."""
+ADDED = (*PLAIN[2:], *IN_ONE_PROCESS, "-p", "no:pytest_cov")
+QUICK = {"PYTEST_ADDOPTS": " ".join(ADDED), "COLUMNS": "200"}
+"""Plugins are left out that take half of a side's start, or that a gate refuses; no name is broken into lines."""
 NOBODY = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_SYSTEM": os.devnull,
@@ -92,16 +94,24 @@ def project(root: Path, base: Mapping[str, str | None] | None = None, head: Mapp
     return root
 
 
-def gate(directory: Path, *arguments: str, env: Mapping[str, str] | None = None, **settings) -> Ended:
-    """Run the real command; fails where a process of it or a temporary file stays."""
-    ended = run(directory, *GATE, "--no-history", *arguments, env={**NOBODY, **QUICK, **(env or {})}, **settings)
+def gate(directory: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
+    """Run the command within this process, and its sides in theirs; fails where one or a temporary file stays."""
+    return _plain(here.laptime(directory, "gate", "--no-history", *arguments, env={**NOBODY, **QUICK, **(env or {})}))
+
+
+def gate_started(directory: Path, *arguments: str, env: Mapping[str, str] | None = None, **settings: Any) -> Ended:
+    """The same in a process of its own, for what is done to it meanwhile; `settings` are those of `run`."""
+    return _plain(run(directory, *GATE, "--no-history", *arguments, env={**NOBODY, **QUICK, **(env or {})}, **settings))
+
+
+def _plain(ended: Ended) -> Ended:
     assert "Traceback (most recent call last)" not in ended.text.partition("laptime gate: ")[0], ended.text
     return ended
 
 
-def refused(directory: Path, *arguments: str, env: Mapping[str, str] | None = None, **settings) -> str:
+def refused(directory: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
     """What a gate says that can't measure and ends before it tried; on one line."""
-    ended = gate(directory, *arguments, env=env, **settings)
+    ended = gate(directory, *arguments, env=env)
     assert CANNOT == ended.code, ended.text
     assert "blocks" not in ended.text, f"blocks were run:\n{ended.text}"
     return " ".join(ended.text.split())

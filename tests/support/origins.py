@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import ssl
 import sys
 import time
@@ -16,7 +15,6 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import unquote_plus
 
-import pytest
 import requests
 import yaml
 
@@ -24,26 +22,6 @@ from laptime.cassette import Interaction
 from tests.support import HANG_LIMIT_S
 
 PASSES = 5
-
-
-TEST_LIMIT_S = 30
-"""How long a test may take: only one that hangs takes so long."""
-
-
-@pytest.fixture(autouse=True)
-def no_hang() -> Iterator[None]:
-    """Fail rather than hang: a recording waits for what an origin says."""
-
-    def give_up(number: int, frame: object) -> None:
-        raise AssertionError(f"not done within {TEST_LIMIT_S} s")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(TEST_LIMIT_S)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def asking(url: str, *targets: str, **options: object) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""What the functional tests share: real sessions in directories of their own, and recordings for them to play."""
+"""Real commands in directories of their own, held to leave nothing behind; servers for them to talk to."""
 
 from __future__ import annotations
 
@@ -16,15 +16,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 import psutil
-
-from tests.support import Exchange, timing, write_cassette
 
 OK, FAILED, CUT_SHORT, USAGE, NOTHING_RUN = 0, 1, 2, 4, 5
 """The exit codes of pytest."""
@@ -33,8 +29,8 @@ MARK = "LAPTIME_TEST_SESSION"
 HANG_LIMIT_S = 60.0
 LEAVE_LIMIT_S = 20.0
 PYTEST = (sys.executable, "-m", "pytest")
-PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
-"""Without a cache that stays, and without plugins that take a third of a start."""
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:randomly")
+"""Without a cache that stays, without plugins that take a third of a start, and in the order that is written."""
 IN_ONE_PROCESS = ("-p", "no:xdist", "-p", "no:xdist.looponfail")
 """Without another one that takes a tenth, where it is not asked for."""
 OUTER = re.compile(
@@ -42,69 +38,6 @@ OUTER = re.compile(
 )
 """What of the environment decides how pytest behaves, and is the outer session's own affair."""
 _FIGURE = r"[\d,.]+ ?(ns|µs|us|ms|s)?\b"
-
-PRICES = {"/price/pear": "3", "/price/plum": "4"}
-
-SHOP = """
-    '''What a shop asks for its goods.'''
-    import json, sys, urllib.request
-    from contextlib import contextmanager
-
-    def price(base_url, name):
-        with urllib.request.urlopen(f"{base_url}/price/{name}", timeout=60) as response:
-            return json.load(response)
-
-    def price_or_none(base_url, name):
-        try:
-            return price(base_url, name)
-        except OSError:
-            return None
-
-    @contextmanager
-    def shopping(base_url, names, get=price):
-        yield lambda: [get(base_url, name) for name in names]
-
-    def is_loaded(module):
-        return module in sys.modules
-"""
-
-COMMON = """
-    import os, time
-    from collections import Counter
-    from contextlib import contextmanager
-    from functools import partial
-    from itertools import count
-    from pathlib import Path
-
-    import psutil, pytest
-    from laptime.busy import Disturbance
-    from shop import is_loaded, price_or_none, shopping
-
-    pytestmark = pytest.mark.laptime_race(passes=2)
-    Disturbance.void = lambda self, wall_s, cpu_s: False  # whatever else this machine does, no round is repeated
-
-    HERE = Path(__file__).parent
-    NAMES = ["pear", "plum"]
-    ASKED = Counter(f"GET /price/{name}" for name in NAMES)
-    RACE = {"group": "shop", "workload": "shop", "summary": "what things cost"}
-
-    def prices_are_right(answer):
-        assert [3, 4] == answer, f"wrong prices: {answer}"
-
-    def is_one(answer):
-        assert 1 == answer, f"not one: {answer}"
-
-    @contextmanager
-    def one():
-        yield lambda: 1
-"""
-
-SHORT = """
-    def test_short(replay, lap):
-        stage = replay(HERE / "shop.yaml", "fixed:8ms")
-        lap(partial(shopping, stage.url(), NAMES), prices_are_right, stage=stage, requests=ASKED, **RACE)
-"""
-"""Two passes of one round: it takes so long that a visit has no other."""
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
@@ -238,16 +171,6 @@ def benchmarks(path: Path) -> dict[str, dict]:
     return {benchmark["name"]: benchmark for benchmark in json.loads(path.read_text())["benchmarks"]}
 
 
-def suite(directory: Path, **tests: tuple[str, ...]) -> Path:
-    """A package, its recording, and files of tests."""
-    passes = [timing(wait=2.0)] * 5
-    exchanges = (Exchange(f"https://shop.test{path}", body=price, passes=passes) for path, price in PRICES.items())
-    write_cassette(directory / "shop.yaml", *exchanges)
-    (directory / "shop").mkdir()
-    write(directory / "shop", __init__=SHOP)
-    return write(directory, **{name: (COMMON, *parts) for name, parts in tests.items()})
-
-
 @contextmanager
 def closed_port() -> Iterator[int]:
     """A port of loopback where nothing listens, and nothing else will."""
@@ -288,113 +211,3 @@ def live_site(bodies: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
         finally:
             server.shutdown()
             thread.join()
-
-
-_NUMBER = (int, float)
-_HAR = {
-    "log": {"version": str, "creator": dict, "pages": list, "entries": list},
-    "creator": {"name": str, "version": str},
-    "page": {"startedDateTime": str, "id": str, "title": str, "pageTimings": dict},
-    "entry": {
-        "startedDateTime": str,
-        "time": _NUMBER,
-        "request": dict,
-        "response": dict,
-        "cache": dict,
-        "timings": dict,
-    },
-    "request": {
-        "method": str,
-        "url": str,
-        "httpVersion": str,
-        "cookies": list,
-        "headers": list,
-        "queryString": list,
-        "headersSize": int,
-        "bodySize": int,
-    },
-    "response": {
-        "status": int,
-        "statusText": str,
-        "httpVersion": str,
-        "cookies": list,
-        "headers": list,
-        "content": dict,
-        "redirectURL": str,
-        "headersSize": int,
-        "bodySize": int,
-    },
-    "content": {"size": int, "mimeType": str},
-    "postData": {"mimeType": str, "text": str},
-    "pair": {"name": str, "value": str},
-    "timings": {"send": _NUMBER, "wait": _NUMBER, "receive": _NUMBER},
-}
-"""The fields that HAR 1.2 requires, and their types (of posted data: where it is text)."""
-_PHASES = {"blocked", "dns", "connect", "send", "wait", "receive", "ssl"}
-
-
-def har_problems(document: Any) -> list[str]:
-    """What of a log isn't as HAR 1.2 says (http://www.softwareishard.com/blog/har-12-spec/); nothing where all is."""
-    return list(_har_problems(document))
-
-
-def _har_problems(document: Any) -> Iterator[str]:
-    log = document["log"]
-    yield from _lacks("log", log)
-    yield from _lacks("creator", log["creator"])
-    if log["version"] != "1.2":
-        yield f"version: {log['version']!r}"
-    for page in log["pages"]:
-        yield from _lacks("page", page)
-        yield from _no_moment(page["startedDateTime"])
-    ids = [page["id"] for page in log["pages"]]
-    if len(ids) != len(set(ids)):
-        yield f"pages: several of one id: {ids}"
-    for number, entry in enumerate(log["entries"]):
-        for problem in _entry_problems(entry, ids):
-            yield f"entries[{number}]: {problem}"
-
-
-def _entry_problems(entry: Any, ids: list[str]) -> Iterator[str]:
-    request, response, timings = entry["request"], entry["response"], entry["timings"]
-    for kind in ("entry", "request", "response", "timings"):
-        yield from _lacks(kind, entry if kind == "entry" else entry[kind])
-    yield from _lacks("content", response["content"])
-    yield from _no_moment(entry["startedDateTime"])
-    if entry["pageref"] not in ids:
-        yield f"pageref: no page {entry['pageref']!r}"
-    if not all(isinstance(entry.get(name, ""), str) for name in ("serverIPAddress", "connection")):
-        yield "serverIPAddress, connection: no text"
-    if "postData" in request:
-        yield from _lacks("postData", request["postData"])
-        if request["postData"].get("params"):
-            yield "postData: both params and text"
-    for pair in (*request["headers"], *request["queryString"], *response["headers"]):
-        yield from _lacks("pair", pair)
-    sizes = [request["headersSize"], request["bodySize"], response["headersSize"], response["bodySize"]]
-    if min(sizes) < -1 or response["content"]["size"] < 0:
-        yield f"sizes: {sizes}, content {response['content']['size']}"
-    phases = {name: value for name, value in timings.items() if not name.startswith("_")}
-    if set(phases) - _PHASES:
-        yield f"timings: no phases: {set(phases) - _PHASES}"
-    needed = _HAR["timings"].keys()
-    if not all(value >= 0 or (value == -1 and name not in needed) for name, value in phases.items()):
-        yield f"timings: negative: {phases}"
-    spent = sum(value for name, value in phases.items() if value >= 0 and name != "ssl")  # `connect` includes `ssl`
-    if abs(entry["time"] - spent) > 0.0011:
-        yield f"time: {entry['time']}, and the sum of the timings is {spent}"
-
-
-def _lacks(kind: str, value: Any) -> Iterator[str]:
-    for name, wanted in _HAR[kind].items():
-        found = value.get(name)
-        if not isinstance(found, wanted) or isinstance(found, bool):
-            yield f"{kind}.{name}: {found!r}"
-
-
-def _no_moment(text: str) -> Iterator[str]:
-    try:
-        if datetime.fromisoformat(text).tzinfo is None:
-            yield f"startedDateTime: no zone: {text}"
-    except ValueError as error:
-        yield f"startedDateTime: {error}"

@@ -23,7 +23,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from benchmarks.budgets.postgres import PASSWORD
-from laptime.history import HistoryError
+from laptime.history import Filter, Gate, HistoryError, Run, to_json
 from laptime.history.store import Store
 from tests.support import HANG_LIMIT_S, ROOT
 
@@ -31,6 +31,8 @@ HERE = Path("/")
 """Where relative names would be: no test has one."""
 FORKED = "import sys; from tests.support import stores; stores.forked(*sys.argv[1:])"
 STARTER = "from tests.support import stores; stores.start()"
+OLDER = {version: ROOT / "tests" / "stores" / f"v{version}.db" for version in (1, 2, 3)}
+"""Stores as those versions wrote them."""
 WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 NAMES = {
     "unicode": "tests/test_ü.py::test_日本[🦆]",
@@ -51,6 +53,41 @@ NAMES = {
 def opened(url: str) -> Store:
     """The store, made where there is none."""
     return Store(url, HERE, create=True)
+
+
+def every_run(store: Store) -> list[Run]:
+    """Every run, the newest first."""
+    return store.load(store.numbers())
+
+
+def every_gate(store: Store) -> list[Gate]:
+    """Every gate, the newest first."""
+    return store.load_gates(store.gate_numbers())
+
+
+def use(place: Path | str, *, create: bool) -> None:
+    """Do with a store all that can be done."""
+    store = Store(str(place), HERE, create=create)
+    entries = store.entries()
+    store.entries(Filter(benchmark="a"))
+    store.fingerprints(entry.fingerprint_no for entry in [*entries, *store.gates(Filter(benchmark="slow"))])
+    for points in store.every_series().values():
+        store.inputs({point.inputs_no for point in points})
+    for name in store.names():
+        store.series(name)
+    for run in store.each(store.numbers()):
+        to_json(run)
+    every_gate(store)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What a folder holds."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def is_file(url: str) -> bool:
+    """Whether a store is a file: to start again takes a tenth of the time that a server's takes."""
+    return "://" not in url
 
 
 def database_of(url: str) -> str:
@@ -144,10 +181,14 @@ def _starter() -> Starter:
 
 def start() -> None:
     """The other side of `Starter`."""
-    for module in ("tests.integration.history.test_store", "tests.integration.history.test_gates"):
-        importlib.import_module(module)
-    with suppress(ImportError):
-        importlib.import_module("psycopg")
+    for module in (
+        "sqlalchemy.dialects.sqlite",
+        "sqlalchemy.dialects.postgresql",
+        "psycopg",
+        "tests.support.histories",
+    ):
+        with suppress(ImportError):
+            importlib.import_module(module)
     for line in sys.stdin:
         output, errors, *words = json.loads(line)
         child = os.fork()

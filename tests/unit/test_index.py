@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from math import exp, inf, log, sqrt
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from laptime import cli, index
-from laptime.history import Gate, GateRatio, GateResult
-from laptime.history.store import Store
+from laptime import index
+from laptime.history import GateRatio
 from laptime.index import Edge, Index
 from laptime.report import index as report
-from tests.support.histories import FINGERPRINT, PYTHON, START, commit, git, repository, run
-from tests.support.stores import NAMES, opened
+from tests.support.histories import START, commit
 
 NAME = "bench/test_parcel.py::test_deliver"
+
 SPREAD = 0.004
+
 NOISE = tuple(SPREAD * (place - 9.5) / 9.5 for place in range(20))
 """Of the 20 blocks of a gate: symmetric, so that its centre is what was planted."""
 
@@ -70,9 +67,6 @@ def indexed(ratios: Sequence[GateRatio], count: int, tags: dict[str, int] | None
 def estimates(found: Index) -> list[float]:
     """The index at each point, to a millionth."""
     return [round(point.index.estimate, 6) for point in found.points]
-
-
-# the product
 
 
 def test_the_index_is_the_product_of_the_ratios() -> None:
@@ -122,9 +116,6 @@ def test_any_way_through_the_commits_tells_what_was_planted(data: st.DataObject)
         assert point.index.low <= point.index.estimate <= point.index.high
 
 
-# anchors
-
-
 def test_a_gate_against_a_tag_replaces_the_product() -> None:
     """The merges' gates erred by 5 % in all; what follows goes on from the corrected value."""
     merges = [ratio(place, place + 1, 0.01) for place in range(6)]
@@ -164,9 +155,6 @@ def test_several_tags_of_a_commit_are_one_anchor() -> None:
     assert {0: "v1, v1-final"} == indexed(ratios, 2, {"v1-final": 0, "v1": 0}).anchors
 
 
-# gaps
-
-
 def test_commits_that_no_gate_covers_are_taken_as_no_change_and_counted() -> None:
     """Between the first and the last; those after it are counted apart."""
     found = indexed([ratio(1, 2, 0.1), ratio(5, 6, 0.1)], 9)
@@ -191,9 +179,6 @@ def test_the_same_files_on_both_sides_are_a_ratio_of_1() -> None:
     found = indexed([ratio(0, 1, 0.1), ratio(1, 2, 0.0, **same)], 3)
     assert ([1.0, 1.1, 1.1], 0) == (estimates(found), found.never_gated)
     assert found.points[1].variance == found.points[2].variance
-
-
-# several gates of one pair
 
 
 def test_gates_of_one_pair_are_pooled() -> None:
@@ -227,9 +212,6 @@ def test_blocks_beyond_reason_give_figures() -> None:
     assert not [point for point in found.points if not 0 < point.index.low <= point.index.high < inf]
 
 
-# intervals
-
-
 def test_errors_add_up_in_squares() -> None:
     """In the logarithm: 1.96 times the root of their sum, on either side."""
     found = index.added_up([edge(0, 1, 0.1, 0.03), edge(1, 2, 0.1, 0.04)], chain(3))
@@ -255,9 +237,6 @@ def test_the_interval_of_a_gate_is_that_of_its_blocks() -> None:
     (found,), _ = index.gated([ratio(0, 1, 0.1)], "wall", chain(2), {})
     assert 0 < found.error < SPREAD / sqrt(12)
     assert found.ratio.low < 1.1 < found.ratio.high
-
-
-# what takes no part
 
 
 @pytest.mark.parametrize(
@@ -300,9 +279,6 @@ def test_without_gates_there_is_no_point() -> None:
     assert ((), 0, 0, ()) == tuple(getattr(index.added_up([], chain(3)), one) for one in Index.__slots__)
 
 
-# what contributed most
-
-
 def test_the_largest_steps_are_named() -> None:
     """The three that changed most, either way; a gate over several commits is none, where others tell which it was."""
     changes = (0.01, -0.2, 0.05, 0.0, 0.1, 0.03)
@@ -314,9 +290,6 @@ def test_the_largest_steps_are_named() -> None:
 def test_what_changed_nothing_contributed_nothing() -> None:
     """As where the files were the same."""
     assert () == index.added_up([edge(0, 1, 0.0)], chain(2)).most
-
-
-# shown
 
 
 def sample() -> Index:
@@ -408,187 +381,3 @@ def test_json_without_an_anchor_says_so() -> None:
     """There is no sum since the last."""
     document = json.loads(report.as_json(NAME, "wall", indexed([ratio(0, 1, 0.1)], 2), {}))
     assert (None, []) == (document["since_anchor"], document["anchors"])
-
-
-# stored
-
-
-def stored(base: str, head: str, change: float, number: int, *, at: datetime | None = None, **what: Any) -> Gate:
-    """A gate of two commits as it is stored: its time, its CPU time, and another benchmark that is broken."""
-    blocks = tuple(log(1 + change) + one for one in NOISE)
-    results = (
-        GateResult(NAME, "wall", "unresolved", 1 + change, 0.9, 1.2, blocks, 0),
-        GateResult(NAME, "cpu", "unchanged", 1.0, 0.9, 1.1, NOISE, 0),
-        GateResult("bench/test_parcel.py::test_broken", None, "broken", note="it ended"),
-    )
-    made = Gate(
-        id=hashlib.sha256(f"gate {number}".encode()).hexdigest()[:32],
-        at=at or START + timedelta(minutes=number),
-        seconds=60.0,
-        base=commit(base, number),
-        head=commit(head, number + 1),
-        fingerprint=FINGERPRINT,
-        host={},
-        code=0,
-        complete=True,
-        document={"base": base, "head": head},
-        results=results,
-    )
-    return replace(made, **what)
-
-
-def test_a_store_gives_what_its_gates_said_of_a_benchmark(store_url: str) -> None:
-    """By each metric, the oldest gate first; of no other benchmark; the parts as they were stored."""
-    store = opened(store_url)
-    gates = [stored("a", "b", 0.01, 2, document={"against": "v1"}), stored("b", "c", 0.02, 1)]
-    for one in gates:
-        store.append_gate(one)
-    found = store.gate_ratios(NAME)
-    assert [(gates[1].id, "wall"), (gates[1].id, "cpu"), (gates[0].id, "wall"), (gates[0].id, "cpu")] == [
-        (one.gate_id, one.metric) for one in found
-    ]
-    (newest,) = (one for one in found if one.gate_id == gates[0].id and one.metric == "wall")
-    expected = GateRatio(
-        gates[0].id, gates[0].at, gates[0].base, gates[0].head, {"against": "v1"}, "wall", "unresolved",
-        gates[0].results[0].blocks, 0,
-    )  # fmt: skip
-    assert expected == newest
-    (broken,) = (one for one in store.gate_ratios("bench/test_parcel.py::test_broken") if one.gate_id == gates[0].id)
-    assert (None, "broken", ()) == (broken.metric, broken.verdict, broken.blocks)
-    assert [] == store.gate_ratios("test_deliver")
-
-
-def test_benchmarks_that_only_gates_know_have_names(store_url: str) -> None:
-    """As those of runs have, and apart from them; no name is asked of the database that it does not take."""
-    store = opened(store_url)
-    store.append(run({"run.py::test": 1.0}))
-    store.append_gate(stored("a", "b", 0.01, 0))
-    assert [[], ["bench/test_parcel.py::test_broken", NAME]] == [store.gate_names("run.py"), store.gate_names()]
-    assert [NAME] == store.gate_names("deliver")
-    assert ["run.py::test"] == store.names()
-    for name in NAMES.values():
-        assert ([], []) == (store.gate_names(f"{name}?"), store.gate_ratios(name))
-
-
-# the command, in a real repository
-
-
-@pytest.fixture
-def laptime(tmp_path, monkeypatch, capsys):
-    """Run a command in this process, in a directory of its own: its code, what it printed, and its errors."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    monkeypatch.setenv("COLUMNS", "160")
-    monkeypatch.chdir(tmp_path)
-
-    def command(*words: object) -> tuple[int, str, str]:
-        try:
-            code = cli.main([str(word) for word in words])
-        except SystemExit as error:
-            code = int(str(error.code))
-        return code, *capsys.readouterr()
-
-    return command
-
-
-@pytest.fixture
-def merges(tmp_path):
-    """A repository of 13 commits, each but the first gated as it was merged, and each 1 % slower; hashes, store."""
-    hashes = repository(tmp_path, 13)
-    store = Store(".benchmarks/history.db", tmp_path, create=True)
-    for number, (base, head) in enumerate(pairwise(hashes)):
-        # every second one on another machine, where everything else is different
-        other = replace(FINGERPRINT, machine={"cpu": "Slow CPU"}, interpreter={**PYTHON, "version": "3.14.0"})
-        store.append_gate(stored(base, head, 0.01, number, fingerprint=other if number % 2 else FINGERPRINT))
-    return hashes, store
-
-
-def trend(laptime, *words: object) -> dict[str, Any]:
-    """The index as JSON."""
-    code, out, errors = laptime("trend", "test_deliver", "--index", "--format", "json", *words)
-    assert (0, "") == (code, errors)
-    return json.loads(out)
-
-
-def test_twelve_merges_of_one_per_cent_are_12_7_per_cent(laptime, merges) -> None:
-    """None of which was beyond the gate's margin; from two machines, found by the gates alone."""
-    hashes, _ = merges
-    code, drawn, errors = laptime("trend", "test_deliver", "--index")
-    assert (0, "") == (code, errors)
-    assert "+12.7 % [+12." in drawn
-    assert f"from {hashes[0][:10]} (2026-03-01), ×1.000, to {hashes[12][:10]}" in drawn
-    found = trend(laptime)
-    assert hashes == [one["commit"] for one in found["index"]]
-    assert 1.01**12 == pytest.approx(found["since_first"]["ratio"])
-    assert 1.0 == pytest.approx(trend(laptime, "--metric", "cpu")["since_first"]["ratio"])
-
-
-def test_a_nightly_gate_against_a_tag_corrects_what_the_merges_got_wrong(laptime, merges, tmp_path) -> None:
-    """A gate of one merge was 20 % off; the next night's, against the release, says what is so."""
-    hashes, store = merges
-    git(tmp_path, "tag", "v1.0", hashes[4])
-    for number in (50, 51, 52):  # outnumbers the right one of this merge
-        store.append_gate(stored(hashes[8], hashes[9], 0.2, number))
-    assert 1.3 < trend(laptime)["since_first"]["ratio"]
-    store.append_gate(stored(hashes[4], hashes[11], 1.01**7 - 1, 60, document={"against": "v1.0"}))
-    found = trend(laptime)
-    assert 1.01**12 == pytest.approx(found["since_first"]["ratio"])
-    assert [("v1.0", hashes[4])] == [(one["tag"], one["commit"]) for one in found["anchors"]]
-    assert hashes[8] == found["most"][0]["base"]
-    assert "v1.0" in laptime("trend", "test_deliver", "--index")[1]
-
-
-def test_the_chain_ends_at_the_revision_and_gates_begin_when_it_is_asked(laptime, merges) -> None:
-    """`--rev` and `--since`, as of runs."""
-    hashes, _ = merges
-    assert hashes[:7] == [one["commit"] for one in trend(laptime, "--rev", "HEAD~6")["index"]]
-    since = (START + timedelta(minutes=9)).isoformat()
-    assert hashes[9:] == [one["commit"] for one in trend(laptime, "--since", since)["index"]]
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("nobody",), "nobody: no such benchmark in"),
-        (
-            ("test_broken",),
-            "has its wall time at two commits among the first parents of HEAD. Gate each merge: `laptime",
-        ),
-        (("test_of_runs",), "Gate each merge: `laptime gate HEAD~1 HEAD`"),
-        (("test_deliver", "--rev", "HEAD~12"), "among the first parents of HEAD~12, 12 of other commits than"),
-        (("test_deliver", "--rev", "nobody"), "--rev nobody: no commit"),
-        (("test_deliver", "--metric", "memory"), "--metric memory: gates judge wall and cpu"),
-        (
-            ("test_deliver", "--since", "2026-11-20T10:00Z"),
-            "parents of HEAD, since 2026-11-20 10:00 (UTC). Gate each merge",
-        ),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_what_has_no_index_is_said(laptime, merges, words, said) -> None:
-    """With the way to one; code 2."""
-    _, store = merges
-    store.append(run({"bench/test_parcel.py::test_of_runs": 1.0}))
-    code, out, errors = laptime("trend", "--index", *words)
-    assert (2, "") == (code, out)
-    assert said in errors
-
-
-def test_outside_a_repository_there_is_no_index(laptime, tmp_path: Path) -> None:
-    """There are no commits to go along."""
-    Store(".benchmarks/history.db", tmp_path, create=True).append_gate(stored("a", "b", 0.01, 0))
-    code, _, errors = laptime("trend", "test_deliver", "--index")
-    assert (2, True) == (code, "an index goes from commit to commit, and this is no git repository" in errors)
-
-
-def test_a_shallow_clone_is_told_what_it_lacks(laptime, merges, tmp_path: Path, monkeypatch) -> None:
-    """Where nothing can be said, and beside what can be."""
-    place = tmp_path / ".benchmarks" / "history.db"
-    for depth, code in ((1, 2), (3, 0)):
-        git(tmp_path, "clone", "--quiet", f"--depth={depth}", f"file://{tmp_path}", f"clone{depth}")
-        monkeypatch.chdir(tmp_path / f"clone{depth}")
-        ended = laptime("trend", "test_deliver", "--index", "--history", place)
-        assert code == ended[0]
-        assert "This clone is shallow: `git fetch --unshallow`" in ended[1] + ended[2]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -135,26 +132,6 @@ def test_what_is_half_installed_is_left_out(environment, tmp_path, content):
     environment("requests", "2.0", files="requests/__init__.py")
     assert {"requests": "2.0"} == libraries.installed(tmp_path)
     assert [] == [name for name in libraries.loaded({"requests": "2.0"}) if name != "requests"]
-
-
-BACKPORT = """
-import sys
-import importlib_metadata
-from pathlib import Path
-from laptime import libraries
-names = libraries.installed(Path(sys.argv[1]))
-print("broken" in names, "pytest" in names, "importlib-metadata" in libraries.loaded(names))
-"""
-
-
-@pytest.mark.skipif(find_spec("importlib_metadata") is None, reason="nothing has brought importlib_metadata here")
-def test_what_is_half_installed_is_left_out_by_the_backport_too(environment, tmp_path):
-    """It answers in the place of the standard library once dask, say, has imported it, and raises instead."""
-    (environment("broken", files="broken/__init__.py") / "METADATA").unlink()
-    paths = os.pathsep.join((str(ROOT), str(tmp_path / "site-packages")))
-    command = (sys.executable, "-c", BACKPORT, str(tmp_path / "project"))
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, text=True, capture_output=True, check=False)
-    assert "False True True\n" == done.stdout, done.stderr
 
 
 def test_a_library_takes_part_once_a_module_of_it_is_imported(environment, tmp_path, monkeypatch):

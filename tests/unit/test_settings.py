@@ -62,8 +62,18 @@ def test_names_are_added_to_the_built_in_ones(project: Path) -> None:
     assert [True, True, True, False] == [secrets.field(name, "7") for name in ("PARCEL", "Straße", "token", "page")]
 
 
-@pytest.mark.parametrize("key", ["secret_fields", "secret_headers"])
-@pytest.mark.parametrize("value", ['"x-session"', "7", "true", "[7]", '["x-session", 7]', '[["x-session"]]', '[""]'])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("secret_fields", '"x-session"'),
+        ("secret_fields", "true"),
+        ("secret_fields", '["x-session", 7]'),
+        ("secret_fields", '[["x-session"]]'),
+        ("secret_fields", '[""]'),
+        ("secret_fields", "{x-session = true}"),  # a table, as those are that belong to other parts
+        ("secret_headers", "7"),
+    ],
+)
 def test_what_is_no_list_of_names_is_refused(project: Path, key: str, value: str) -> None:
     """With the file, the key and an example."""
     project.write_text(f"[tool.laptime]\n{key} = {value}\n")
@@ -73,21 +83,12 @@ def test_what_is_no_list_of_names_is_refused(project: Path, key: str, value: str
 
 
 @pytest.mark.parametrize("key", ["secret_feilds", "secrets", "headers", "SECRET_FIELDS", "gate"])
-@pytest.mark.parametrize("value", ["[]", "7", '"x"'])
-def test_an_unknown_key_is_refused(project: Path, key: str, value: str) -> None:
+def test_an_unknown_key_is_refused(project: Path, key: str) -> None:
     """A typo would let a secret into a recording."""
-    project.write_text(f"[tool.laptime]\n{key} = {value}\n")
+    project.write_text(f"[tool.laptime]\n{key} = []\n")
     with pytest.raises(SettingsError) as refused:
         read(project.parent)
     assert f"{project}: tool.laptime.{key}: no such setting; {KNOWN}" == str(refused.value)
-
-
-@pytest.mark.parametrize("key", ["secret_fields", "secret_headers"])
-def test_a_list_that_is_written_as_a_table_is_refused(project: Path, key: str) -> None:
-    """It is one of ours, and no part's."""
-    project.write_text(f"[tool.laptime.{key}]\nx-session = true\n")
-    with pytest.raises(SettingsError, match=f"tool.laptime.{key}: expected a list of names"):
-        read(project.parent)
 
 
 @pytest.mark.parametrize("text", ["[tool]\nlaptime = 7\n", "[tool]\nlaptime = []\n", '[tool]\nlaptime = ""\n'])

@@ -14,7 +14,6 @@ from tests.support.gates import (
     CANNOT,
     CODE,
     FAIL,
-    GATE,
     NO_BLOCKS,
     NOBODY,
     QUICK,
@@ -27,7 +26,7 @@ from tests.support.gates import (
     refused_at_once,
     write,
 )
-from tests.support.sessions import run
+from tests.support.here import laptime
 
 NEVER = "2999-12-31"
 """A day that is yet to come."""
@@ -48,10 +47,10 @@ def entry(benchmark: str, until: str) -> str:
 # until when
 
 
-@pytest.fixture
-def tagged(tmp_path):
-    """A repository of three commits, tagged v1, v2 and v3."""
-    root = tmp_path / "tagged"
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory):
+    """A repository of three commits, tagged v1, v2 and v3; nobody changes it."""
+    root = tmp_path_factory.mktemp("tagged")
     for number in (1, 2, 3):
         commit(root, {"number": str(number)})
         git(root, "tag", f"v{number}")
@@ -80,7 +79,7 @@ def test_an_entry_ends_when_base_contains_its_revision(tagged, name):
 @pytest.mark.parametrize(
     "name", ["v3", "v4", "2.0", "V4", "4.0rc1", "release-4.0.0-beta.1", "thing/v4", "thing@4.0", "2027.02"]
 )
-def test_an_entry_holds_endits_revision_is_in_base(tagged, name):
+def test_an_entry_holds_until_its_revision_is_in_base(tagged, name):
     """It is there and later, or is named as a tag is that is yet to come."""
     assert [] == checked(tagged, name)
 
@@ -106,14 +105,16 @@ def test_in_a_shallow_clone_that_a_revision_is_not_there_says_little(tagged, tmp
 # whose change
 
 
-@pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize(("end", "said"), [("2020-01-01", "that day is over"), ("main", "contains that")])
-def test_an_entry_whose_time_is_over_is_refused_at_once(tmp_path, before, end, said):
+@pytest.mark.parametrize(
+    ("end", "before", "said"), [("2020-01-01", True, "that day is over"), ("main", False, "contains that")]
+)
+def test_an_entry_whose_time_is_over_is_refused_at_once(repository, before, end, said):
     """Whether it counts or does not, as BASE has it already: it would stay for ever."""
-    settings = SETTINGS + entry("*", end)
-    root = project(tmp_path / "project", {"pyproject.toml": settings if before else SETTINGS})
-    write(root, {"pyproject.toml": settings})
-    assert f"'*': until {end}: " in (found := refused_at_once(root, "main"))
+    write(repository, {"pyproject.toml": SETTINGS + entry("*", end)})
+    if before:
+        commit(repository, {})
+        write(repository, {"thing/__init__.py": CODE})
+    assert f"'*': until {end}: " in (found := refused_at_once(repository, "main"))
     assert said in found
     assert "Remove the entry" in found
 
@@ -185,7 +186,7 @@ def test_where_nothing_under_test_differs_an_entry_may_come_before_its_change(tm
     """Nothing was measured, so nothing is known of it; but it must fit something. Entries that count are stored."""
     root = project(tmp_path / "project", head={})
     write(root, {"pyproject.toml": SETTINGS + entry("*::test_work", NEVER) + entry("*::test_gone", NEVER)})
-    ended = run(root, *GATE, "main", env={**NOBODY, **QUICK})
+    ended = laptime(root, "gate", "main", env={**NOBODY, **QUICK})
     assert CANNOT == ended.code, ended.text
     assert "note: accept '*::test_work': whether it is needed is not known by now" in ended.text
     assert "REFUSED: accept '*::test_gone' fits no benchmark: remove it" in ended.text.splitlines()

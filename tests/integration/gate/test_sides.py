@@ -18,6 +18,7 @@ from laptime.gate.sides import trees
 from laptime.gate.sides.channel import Channel, Garbled
 from laptime.gate.sides.reaper import Reaper, kill_strays
 from laptime.plugin.lockstep.side import canary
+from tests.support import HANG_LIMIT_S
 from tests.support.gates import commit, git
 from tests.support.sessions import until
 
@@ -31,7 +32,7 @@ def test_what_is_no_message_is_told_from_one(line):
     with theirs, closing(Channel(ours)) as channel:
         theirs.sendall(line + b"\n")
         with pytest.raises(Garbled):
-            channel.receive(5.0)
+            channel.receive(HANG_LIMIT_S)
 
 
 # what left its process group
@@ -60,7 +61,7 @@ def test_what_left_its_process_group_ends_with_its_side(stray, tmp_path):
     time.sleep(0.05)
     assert stray.poll() is None
     kill_strays(str(tmp_path / "gate" / "log" / "HEAD"))
-    assert stray.wait(30) != 0
+    assert stray.wait(HANG_LIMIT_S) != 0
 
 
 @needs_environments
@@ -68,7 +69,7 @@ def test_what_left_its_process_group_ends_with_a_gate_that_was_killed(stray, tmp
     """The reaper finds it, of whichever side it is."""
     (tmp_path / "gate").mkdir()
     Reaper(tmp_path / "gate").close()
-    until(lambda: stray.poll() is not None, 30)
+    until(lambda: stray.poll() is not None)
     assert not (tmp_path / "gate").exists()
 
 

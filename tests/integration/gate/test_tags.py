@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -11,9 +12,9 @@ from laptime.cli import main
 from laptime.gate import GateError, tags
 from laptime.git import resolve
 from laptime.git import tags as every_tag
-from tests.support.gates import GATE, NO_BLOCKS, NOBODY, PASS, PROJECT, QUICK, commit, git, refused_at_once
+from tests.support.gates import NO_BLOCKS, NOBODY, PASS, PROJECT, QUICK, commit, git, refused_at_once
+from tests.support.here import laptime
 from tests.support.histories import repository
-from tests.support.sessions import run
 
 
 @pytest.fixture(autouse=True)
@@ -25,15 +26,20 @@ def nobody(monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture
-def released(tmp_path):
-    """Six commits: v1.0, nothing, v1.1 (with a message), other, nothing, and what is checked out."""
-    folder = tmp_path / "project"
+@pytest.fixture(scope="module")
+def _released(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("released")
     hashes = repository(folder, 6)
     git(folder, "tag", "v1.0", hashes[0])
     git(folder, "tag", "--annotate", "-m", "the second", "v1.1", hashes[2])
     git(folder, "tag", "other", hashes[3])
     return folder
+
+
+@pytest.fixture
+def released(_released, tmp_path):
+    """Six commits: v1.0, nothing, v1.1 (with a message), other, nothing, and what is checked out."""
+    return shutil.copytree(_released, tmp_path / "project")
 
 
 def chosen(folder, wanted, head="HEAD"):
@@ -204,10 +210,10 @@ def test_a_nightly_gate_is_stored_with_its_tag_and_anchors_the_index(tmp_path):
     tagged = commit(root, PROJECT)
     git(root, "tag", "v1")
     head = commit(root, {}, "nothing")
-    ended = run(root, *GATE, "--against", "v*", NO_BLOCKS, "HEAD", env={**NOBODY, **QUICK})
+    ended = laptime(root, "gate", "--against", "v*", NO_BLOCKS, "HEAD", env={**NOBODY, **QUICK})
     assert PASS == ended.code, ended.text
     assert f"HEAD ({head[:10]}) against v1 ({tagged[:10]})" in ended.text
-    shown = run(root, *GATE[:-1], "trend", "test_work", "--index", "--format=json", env=NOBODY)
+    shown = laptime(root, "trend", "test_work", "--index", "--format=json", env=NOBODY)
     found = json.loads(shown.text)
     assert [("v1", tagged)] == [(one["tag"], one["commit"]) for one in found["anchors"]]
     assert [(tagged, 1.0), (head, 1.0)] == [(one["commit"], one["index"]) for one in found["index"]]

@@ -17,7 +17,8 @@ import pytest
 from laptime.gate import turns
 from laptime.gate.sides import side
 from laptime.gate.sides.environment import current
-from tests.support.gates import CANNOT, NO_BLOCKS, gate, project
+from tests.support import HANG_LIMIT_S
+from tests.support.gates import CANNOT, NO_BLOCKS, gate_started, project
 from tests.support.sessions import until
 
 HOLDER = """
@@ -60,20 +61,20 @@ def test_the_second_says_whom_it_waits_for_and_then_has_its_turn(holder, lock, t
         assert re.fullmatch(
             rf"waiting for another gate on this machine: process {holder.pid} in {tmp_path}, .*\n", said
         )
-        holder.communicate("\n", timeout=30)
+        holder.communicate("\n", timeout=HANG_LIMIT_S)
         assert "mine\n" == second.stdout.readline()
-        assert "over\n" == second.communicate("\n", timeout=30)[0]
+        assert "over\n" == second.communicate("\n", timeout=HANG_LIMIT_S)[0]
     assert not lock.exists()
 
 
 def test_who_is_killed_leaves_its_turn(holder, lock, tmp_path):
     """However: the file that stays hinders nobody."""
     os.kill(holder.pid, signal.SIGKILL)
-    holder.wait(30)
+    holder.wait(HANG_LIMIT_S)
     assert lock.exists()
     with started(tmp_path) as second:
         assert "mine\n" == second.stdout.readline()
-        second.communicate("\n", timeout=30)
+        second.communicate("\n", timeout=HANG_LIMIT_S)
 
 
 def test_one_at_a_time_however_many_wait(lock, tmp_path):
@@ -92,7 +93,7 @@ def test_one_at_a_time_however_many_wait(lock, tmp_path):
     """
     processes = [subprocess.Popen((sys.executable, "-c", dedent(code)), stderr=subprocess.PIPE) for _ in range(4)]
     for process in processes:
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=HANG_LIMIT_S)
         assert process.returncode == 0, error.decode()
 
 
@@ -101,7 +102,7 @@ def test_interrupting_who_waits_disturbs_nobody(holder, lock, tmp_path):
     with started(tmp_path) as second:
         assert second.stdout.readline().startswith("waiting")
         second.send_signal(signal.SIGINT)
-        assert second.wait(30) != 0
+        assert second.wait(HANG_LIMIT_S) != 0
     assert holder.poll() is None
     descriptor = os.open(lock, os.O_RDWR)
     with pytest.raises(BlockingIOError):
@@ -144,9 +145,9 @@ def test_on_a_full_disk_turns_are_taken_all_the_same(lock, tmp_path):
         assert "mine\n" == first.stdout.readline()
         with started(tmp_path) as second:
             assert "waiting for another gate on this machine\n" == second.stdout.readline()
-            assert "over\n" == first.communicate("\n", timeout=30)[0]
+            assert "over\n" == first.communicate("\n", timeout=HANG_LIMIT_S)[0]
             assert "mine\n" == second.stdout.readline()
-            second.communicate("\n", timeout=30)
+            second.communicate("\n", timeout=HANG_LIMIT_S)
 
 
 def test_a_file_that_holds_something_else_is_no_lock(lock):
@@ -200,10 +201,10 @@ def test_a_gate_waits_for_its_turn_and_does_not_lose_time_by_it(holder, lock, tm
     root = project(tmp_path / "project")
 
     def release(process: subprocess.Popen[bytes]) -> None:
-        until(lambda: process.poll() is not None or waits(process.pid), limit_s=30)
-        holder.communicate("\n", timeout=30)
+        until(lambda: process.poll() is not None or waits(process.pid))
+        holder.communicate("\n", timeout=HANG_LIMIT_S)
 
-    ended = gate(root, "main", NO_BLOCKS, env={turns.VARIABLE: str(lock)}, during=release)
+    ended = gate_started(root, "main", NO_BLOCKS, env={turns.VARIABLE: str(lock)}, during=release)
     assert CANNOT == ended.code, ended.text
     assert f"laptime: waiting for another gate on this machine: process {holder.pid} in" in ended.text
     assert "1 unresolved" in ended.text

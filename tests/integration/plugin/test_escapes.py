@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
-from tests.support.sessions import FAILED, OK, Ended, benchmarks, suite
+from tests.support.here import pytest as pytest_here
+from tests.support.sessions import FAILED, OK, Ended, benchmarks
 from tests.support.sessions import pytest as pytest_in
+from tests.support.shop import suite
 
 START_METHODS = multiprocessing.get_all_start_methods()
 SETTINGS = {"COLUMNS": "700", "PYTHONPATH": str(ROOT)}
@@ -228,30 +230,25 @@ def test_who_tries_to_leave_is_failed(left, name):
     assert int(process) > 1
 
 
-@pytest.mark.parametrize("name", STAYED)
-def test_who_does_not_try_is_left_alone(left, name):
+def test_who_does_not_try_is_left_alone(left):
     """Loopback by any name, and all that is done without `replay`, before it and after it."""
     _, ended = left
-    assert [("PASSED", "")] == summary(ended, name)
+    assert {name: [("PASSED", "")] for name in STAYED} == {name: summary(ended, name) for name in STAYED}
 
 
-@pytest.mark.parametrize("name", TIMED)
-def test_what_was_timed_meanwhile_is_thrown_away(left, name):
+def test_what_was_timed_meanwhile_is_thrown_away(left):
     """In whichever part of the test the attempt was made, and though the work had an answer."""
     directory, ended = left
-    assert name not in benchmarks(directory / "out.json")
-    assert not ended.timed(name)
+    assert {} == benchmarks(directory / "out.json")
+    assert [] == [name for name in TIMED if ended.timed(name)]
 
 
-@pytest.mark.parametrize(
-    ("name", "more"),
-    [("test_swallowed", ""), ("test_swallowed_often", " and 2 more")],
-)
-def test_of_many_attempts_the_first_is_named(left, name, more):
+def test_of_many_attempts_the_first_is_named(left):
     """And how many followed."""
     _, ended = left
-    ((_, reason),) = summary(ended, name)
-    assert f"){more}. Take the URL" in reason
+    ((_, once),), ((_, often),) = summary(ended, "test_swallowed"), summary(ended, "test_swallowed_often")
+    assert "). Take the URL" in once
+    assert ") and 2 more. Take the URL" in often
 
 
 def test_what_the_attempt_led_to_is_told_with_it(left):
@@ -295,6 +292,7 @@ WORKLOADS = """
 """
 
 
+@pytest.mark.slow
 def test_workloads_that_count_their_errors_are_failed(tmp_path):
     """Every variant of hn_items, in threads, processes and on an event loop: none is timed at failing to leave."""
     suite(tmp_path, test_workloads=(BEFORE, WORKLOADS))
@@ -322,7 +320,7 @@ ANY_MODE = """
 
 def test_live_nothing_is_guarded(tmp_path):
     """With --http=live a test may use `replay` and ask whomever it likes."""
-    ended = pytest_in(suite(tmp_path, test_any=(BEFORE, ANY_MODE)), "--http=live")
+    ended = pytest_here(suite(tmp_path, test_any=(BEFORE, ANY_MODE)), "--http=live")
     assert OK == ended.code, ended.text
 
 

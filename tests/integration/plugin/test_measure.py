@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from laptime.measure import Meter, Reading
+from laptime.measure import Meter, Reading, descendants
 
 LINUX = sys.platform == "linux"
 BURN_S = 0.05
@@ -66,6 +66,11 @@ def cost(work: Callable[[], object], meter: Meter | None = None) -> Reading:
     work()
     after = meter.after()
     return Reading(after.cpu_s - before.cpu_s, after.switches - before.switches)
+
+
+def alone(pid: int) -> Meter:
+    """A meter of this process and one child: what others do, and when theirs end, is no affair of the test's."""
+    return Meter(lambda: set(descendants(os.getpid())) - {pid, *descendants(pid)})
 
 
 @contextmanager
@@ -167,7 +172,8 @@ def test_a_helper_is_left_out():
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="needs waitid, to see that a child ended and not reap it")
 def test_totals_never_go_back_when_a_child_ends():
     """Its share moves from the living to the reaped: alive, ended, reaped, the totals only grow."""
-    meter = Meter()
+    others = descendants(os.getpid())
+    meter = Meter(lambda: [pid for other in others for pid in (other, *descendants(other))])
     readings = [meter.after()]
     program = BURN + "import sys\nprint(flush=True)\nsys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -202,14 +208,14 @@ def test_a_wait_is_a_switch():
 def test_a_childs_waits_count():
     """Those of a living child too."""
     with child() as run:
-        assert NAPS <= cost(lambda: run(NAP)).switches
+        assert NAPS <= cost(lambda: run(NAP), alone(run(""))).switches
 
 
 @pytest.mark.skipif(not LINUX, reason="elsewhere psutil tells them for the process as a whole")
 def test_the_waits_of_a_childs_threads_count():
     """/proc tells them of each thread apart."""
     with child() as run:
-        assert NAPS <= cost(lambda: run(NAP_IN_A_THREAD)).switches
+        assert NAPS <= cost(lambda: run(NAP_IN_A_THREAD), alone(run(""))).switches
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
@@ -220,7 +226,7 @@ def test_a_thread_that_ends_while_it_is_looked_at_takes_no_other_with_it(monkeyp
         pid = run("")
         ended = SimpleNamespace(path=f"/proc/{pid}/task/0")
         monkeypatch.setattr(os, "scandir", lambda path: [ended, *listed(path)])
-        assert NAPS <= cost(lambda: run(NAP)).switches
+        assert NAPS <= cost(lambda: run(NAP), alone(pid)).switches
 
 
 def test_reaped_childrens_waits_count():

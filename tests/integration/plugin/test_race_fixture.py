@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -18,10 +17,11 @@ import pytest
 
 from laptime import cli
 from tests.support import Exchange, timing, write_cassette
-from tests.support.sessions import FAILED, OK, Ended, benchmarks, run, write
-from tests.support.sessions import pytest as pytest_in
+from tests.support.here import laptime
+from tests.support.here import pytest as pytest_in
+from tests.support.sessions import FAILED, OK, Ended, benchmarks, write
+from tests.support.sessions import pytest as pytest_process
 
-LAPTIME = (sys.executable, "-m", "laptime.cli")
 CANNOT = 2
 SCHEMA = json.loads(files("laptime.report").joinpath("race.schema.json").read_text(encoding="utf-8"))
 PRICES = {"pear": 3, "plum": 4, "fig": 5}
@@ -87,14 +87,9 @@ def directory_of_its_own(directory: Path, **tests: str) -> Path:
 def own(tmp_path_factory) -> tuple[Path, Ended]:
     """A session of two races, stored: the directory, and how it ended."""
     directory = directory_of_its_own(tmp_path_factory.mktemp("own"), test_own=OWN)
-    ended = pytest_in(directory, "--benchmark-json=out.json", history=True)
+    ended = pytest_process(directory, "--benchmark-json=out.json", history=True)
     assert OK == ended.code, ended.text
     return directory, ended
-
-
-def laptime(directory: Path, *arguments: str) -> Ended:
-    """Run the command."""
-    return run(directory, *LAPTIME, *arguments)
 
 
 def described(text: str) -> dict[str, Mapping[str, Any]]:

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 import pytest
 
 from laptime.child import HelperDied
-from laptime.watch import Watcher
-from tests.support.sessions import OK, SHORT, benchmarks, suite
-from tests.support.sessions import pytest as pytest_in
+from laptime.watch import LISTING_INTERVAL_S, SAMPLE_INTERVAL_S, Watcher
+from tests.support.here import pytest as pytest_in
+from tests.support.sessions import OK, benchmarks, until
+from tests.support.shop import SHORT, suite
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads are sampled through Linux's /proc")
 COMPUTED_NS = 60_000_000
@@ -69,6 +71,14 @@ def compute(cpu_ns: int = COMPUTED_NS) -> None:
     until_ns = time.thread_time_ns() + cpu_ns
     while time.thread_time_ns() < until_ns:
         pass
+
+
+def let_it_look(watcher: Watcher) -> None:
+    """Wait until it has listed the threads anew: it waits between two samples, and each wait is a switch."""
+    process = psutil.Process(watcher.pid)
+    samples = 2 * LISTING_INTERVAL_S / SAMPLE_INTERVAL_S
+    before = process.num_ctx_switches().voluntary
+    until(lambda: process.num_ctx_switches().voluntary >= before + samples)
 
 
 def get(port: int) -> tuple[int, int]:
@@ -127,6 +137,7 @@ def test_what_each_thread_computed_is_seen(watcher: Watcher) -> None:
     thread = threading.Thread(target=work)
     thread.start()
     computed.wait()
+    let_it_look(watcher)
     cpu = watcher.stop().cpu
     seen.set()
     thread.join()

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import re
-import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from laptime import settings
-from laptime.cassette import load, sidecar_path
+from laptime.cassette import load
+from laptime.plugin import recorder
 from laptime.record import PASSES
 from laptime.record._files import draft
-from laptime.redact import FIELDS, HEADERS
-from laptime.settings import SettingsError
 from tests.support import Exchange, contents, timing, write_cassette
+from tests.support.here import pytest as pytest_here
 from tests.support.origins import DRAWN, Asked, Habit, Reply, always, written
-from tests.support.sessions import PLAIN, PYTEST, Ended, interrupt_after, run, until, write
-from tests.support.sessions import pytest as pytest_in
-
-OK, FAILED, CUT_SHORT, USAGE = 0, 1, 2, 4
+from tests.support.sessions import FAILED, OK, USAGE, Ended, write
 
 RECORDING = """
     import urllib.request
@@ -47,10 +42,9 @@ def suite(directory: Path, *texts: str, **modules: str) -> Path:
     return write(directory, test_record=(RECORDING, *texts), **modules)
 
 
-def recording(directory: Path, origins: Mapping[str, str], *arguments: str, **options: object) -> Ended:
+def recording(directory: Path, origins: Mapping[str, str]) -> Ended:
     """A session that records, with something in the place of each origin."""
-    stand_ins = [f"--origin={name}={url}" for name, url in origins.items()]
-    return pytest_in(directory, "--http=record", *stand_ins, *arguments, **options)
+    return pytest_here(directory, "--http=record", *(f"--origin={name}={url}" for name, url in origins.items()))
 
 
 def lines(text: str, beginning: str) -> list[str]:
@@ -248,7 +242,7 @@ def test_a_projects_own_secrets_are_not_written(tmp_path: Path, secret: tuple[Pa
 def test_a_recording_without_its_secrets_is_played(secret: tuple[Path, Ended, list[Asked]]) -> None:
     """To a request with the real secret, and to one with another."""
     directory, _, _ = secret
-    ended = pytest_in(directory)
+    ended = pytest_here(directory)
     assert OK == ended.code, ended.text
     assert "1 passed, 1 deselected" in ended.text
 
@@ -265,34 +259,6 @@ def test_what_still_looks_like_a_secret_is_told(secret: tuple[Path, Ended, list[
     assert [True] * 2 == ["secret_fields or secret_headers of [tool.laptime] in pyproject.toml" in one for one in found]
     assert DRAWN not in "\n".join(found)
     assert [f"recorded {directory}/shop.yaml"] == [line.partition(": ")[0] for line in lines(ended.text, "recorded ")]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[tool.laptime]\nsecret_header = ['x-shop']", "tool.laptime.secret_header: no such setting"),
-        ("[tool.laptime]\nsecret_headers = 'x-shop'", "tool.laptime.secret_headers: expected a list of names"),
-        ("[tool.laptime]\nsecret_fields = ['pin', 3]", "tool.laptime.secret_fields: expected a list of names"),
-        ("[tool.laptime]\nsecret_fields = ['']", "tool.laptime.secret_fields: expected a list of names"),
-        ("tool.laptime = 3", "tool.laptime: expected a table"),
-        ("[tool.laptime", "can't be read"),
-    ],
-)
-def test_settings_that_cant_be_used_are_named(tmp_path: Path, text: str, message: str) -> None:
-    """With the file, the key and what is expected: a typo would let secrets through."""
-    path = tmp_path / "pyproject.toml"
-    path.write_text(text)
-    with pytest.raises(SettingsError) as failed:
-        settings.read(tmp_path)
-    assert (f"{path}: ", True) == (str(failed.value)[: len(str(path)) + 2], message in str(failed.value))
-
-
-@pytest.mark.parametrize("text", [None, "", "[tool.other]\nx = 1", "[tool.laptime]", "[tool.laptime.budgets]\nx = 1"])
-def test_without_settings_the_built_in_names_count(tmp_path: Path, text: str | None) -> None:
-    """Also where the table is empty, or holds other parts' tables only."""
-    if text is not None:
-        (tmp_path / "pyproject.toml").write_text(text)
-    assert (HEADERS, FIELDS) == (settings.read(tmp_path).secrets.headers, settings.read(tmp_path).secrets.fields)
 
 
 def test_a_session_with_such_settings_does_not_begin(tmp_path: Path) -> None:
@@ -468,143 +434,24 @@ def test_a_recording_that_fails_says_why(failures: Failures, name: str) -> None:
     assert [] == [part for part in ("Traceback", "site-packages", "record.py:", ".recording") if part in said]
 
 
-# Interrupts
-
-
-SLOW = """
-    def slowly(url):
-        for target in ("/a", "/b"):
-            get(url + target)
-            Path("asked").touch()
-
-    @pytest.mark.laptime_record
-    def test_shop(record):
-        record("shop", HERE / "pairs" / "shop.yaml", ORIGIN, slowly)
-"""
-
-
-ASKING, TIMING = 2, 5
-
-
-@pytest.mark.parametrize(
-    ("number", "visit"),
-    [(signal.SIGINT, ASKING), (signal.SIGINT, TIMING), (signal.SIGTERM, ASKING), (signal.SIGKILL, TIMING)],
-    ids=["SIGINT while it asks", "SIGINT while it times", "SIGTERM while it asks", "SIGKILL while it times"],
-)
-def test_a_session_that_is_ended_leaves_the_old_pair(tmp_path: Path, number: signal.Signals, visit: int) -> None:
-    """By Ctrl-C, with nothing beside it, or by a kill, after which the next session records, and tidies up."""
-    pairs, started = tmp_path / "pairs", tmp_path / "started"
-    pairs.mkdir()
-    path = write_cassette(pairs / "shop.yaml", Exchange())
-    before, old = contents(pairs), load(path)
-    suite(tmp_path, SLOW)
-
-    def answer(asked: Asked) -> Reply:
-        if asked.visit == visit:
-            started.touch()
-            until(lambda: not started.exists())
-        return Reply()
-
-    interrupt = interrupt_after(started, number)
-
-    def during(process: object) -> None:
-        interrupt(process)  # type: ignore[arg-type]
-        if number == signal.SIGINT:
-            return
-        until(lambda: process.poll() is not None)  # type: ignore[attr-defined]
-
-    with Habit(answer).serving() as url:
-        ended = recording(tmp_path, {"shop": url}, during=during)
-        started.unlink()
-        assert (CUT_SHORT if number == signal.SIGINT else -number) == ended.code, ended.text
-        left = {name: one for name, one in contents(pairs).items() if not name.startswith(".")}
-        assert (before, old) == (left, load(path))
-        if number == signal.SIGINT:
-            assert {path, sidecar_path(path)} == set(pairs.iterdir())
-        if number != signal.SIGKILL:
-            return
-        assert OK == recording(tmp_path, {"shop": url}).code
-    assert {path, sidecar_path(path)} == set(pairs.iterdir())
-    assert [f"{url}/a", f"{url}/b"] == [one.uri for one in load(path).interactions]
-
-
 # Progress
 
-
-TARGETS = ("/a", "/b", "/c")
 PROGRESS = """
     @pytest.mark.laptime_record
     def test_shop(record):
         record("shop", HERE / "shop.yaml", ORIGIN, asking("/a", "/b", "/c"))
 """
-STEPS = [f"shop: asked {number} requests" for number in (1, 2, 3)] + [
-    f"shop: timed {number} of {3 * PASSES} requests" for number in range(1, 3 * PASSES + 1)
-]
-ON_A_TERMINAL = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
 
 
-def test_on_a_terminal_progress_is_written_over(tmp_path: Path) -> None:
-    """Each step in the place of the one before, and at the end the line of the recording in the place of the last."""
-    suite(tmp_path, PROGRESS)
-    command = [*PYTEST, *PLAIN, "--http=record"]
-    with Habit(always()).serving() as url:
-        wrapped = [sys.executable, "-c", ON_A_TERMINAL, *command, f"--origin=shop={url}"]
-        ended = run(tmp_path, *wrapped, env={"TERM": "xterm-256color", "COLUMNS": "120", "NO_COLOR": "1"})
+def test_without_a_terminal_progress_is_told_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In lines that stay, ten seconds apart at least: of every third step, by a clock that goes 4 s a request."""
+    origin = Habit(always())
+    monkeypatch.setattr(recorder, "time", SimpleNamespace(monotonic=lambda: 4.0 * len(origin.asked)))
+    with origin.serving() as url:
+        ended = recording(suite(tmp_path, PROGRESS), {"shop": url})
     assert OK == ended.code, ended.text
-    written_over = [part.strip() for part in ended.text.replace("\r\n", "\n").split("\r")]
-    assert STEPS == [part for part in written_over if re.match(r"shop: (asked|timed) ", part)]
-    assert [True] == [part.startswith(f"recorded {tmp_path}/shop.yaml: 3 requests") for part in written_over[-1:]]
-
-
-EVERY = """
-    import time
-    from pathlib import Path
-    from laptime.plugin import narrator, recorder
-
-    recorder.PLAIN_EVERY_S = {every}
-    say = narrator.Narrator.say
-    read = [time.monotonic()]
-
-    class Clock:
-        # what the recorder itself has read: this process may be stopped between that and the line
-        @staticmethod
-        def monotonic():
-            read.append(time.monotonic())
-            return read[-1]
-
-    recorder.time = Clock
-
-    def timed(self, line, *, over=False):
-        if not over:
-            with Path("said").open("a") as file:
-                print(read[-1], line, file=file)
-        say(self, line, over=over)
-
-    narrator.Narrator.say = timed
-"""
-
-
-@pytest.mark.parametrize("every", [0.0, 0.1])
-def test_without_a_terminal_progress_is_told_now_and_then(tmp_path: Path, every: float) -> None:
-    """In lines that stay, and that are as far apart as they are meant to be; each is said of one step."""
-    suite(tmp_path, PROGRESS, conftest=EVERY.format(every=every))
-    with Habit(always(), busy_s=0.015).serving() as url:
-        ended = recording(tmp_path, {"shop": url})
-    assert OK == ended.code, ended.text
+    asked = [f"shop: asked {number} requests" for number in range(1, 4)]
+    timed = [f"shop: timed {number} of {3 * PASSES} requests" for number in range(1, 3 * PASSES + 1)]
     told = [line for line in ended.text.splitlines() if re.match(r"shop: (asked|timed) ", line)]
-    said = [line.split(" ", 1) for line in (tmp_path / "said").read_text().splitlines()]
-    times_s = [float(at) for at, line in said if line.rstrip() in told]
-    assert told == [line.rstrip() for _, line in said if line.startswith("shop: ")]
-    assert [] == [one for one in told if one not in STEPS]
-    assert [] == [gap for gap in map(float.__sub__, times_s[1:], times_s) if gap < every]
-    assert (STEPS if every == 0.0 else told) == told != []
+    assert [*asked, *timed][2::3] == told
     assert "\r" not in ended.text
-
-
-def test_progress_goes_nowhere_in_a_quiet_worker(tmp_path: Path) -> None:
-    """Under xdist there is no terminal to write to; the recording is made all the same."""
-    suite(tmp_path, PROGRESS)
-    with Habit(always()).serving() as url:
-        ended = recording(tmp_path, {"shop": url}, "-n", "1")
-    assert OK == ended.code, ended.text
-    assert [f"{url}{target}" for target in TARGETS] == [one.uri for one in load(tmp_path / "shop.yaml").interactions]

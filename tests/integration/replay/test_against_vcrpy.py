@@ -16,11 +16,12 @@ import pytest
 import urllib3
 import vcr
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laptime.cassette import encoded
 from laptime.replay import Latency, ReplayServer, Stage
+from tests.support import HANG_LIMIT_S
 
 ORIGINS = ("http://one.test", "https://two.test:8443", "http://one.test:81")
 DECODING = ("urllib3", "aiohttp")
@@ -119,7 +120,7 @@ def with_urllib3(requests: Asked) -> Iterator[Got]:
 
 
 def with_httpx(requests: Asked) -> Iterator[Got]:
-    with httpx.Client(trust_env=False, verify=False) as client:
+    with httpx.Client(trust_env=False, verify=False, timeout=HANG_LIMIT_S) as client:
         for method, url, body in requests:
             answer = client.request(method, url, content=body)
             yield got(answer.status_code, None, answer.headers.multi_items(), answer.content)
@@ -145,12 +146,6 @@ def got(status: int, reason: str | None, headers: Iterable[tuple[str, str]], bod
 CLIENTS = {"urllib3": with_urllib3, "httpx": with_httpx, "aiohttp": with_aiohttp}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ReplayServer]:
-    with ReplayServer() as server:
-        yield server
-
-
 @contextmanager
 def staged(server: ReplayServer, path: Path) -> Iterator[Stage]:
     stage = server.load(path, Latency.parse("none"))
@@ -171,10 +166,12 @@ def recorded_again(found: Got, stage: Stage) -> Got:
     return Got(found.status, found.reason, headers, found.body)
 
 
+@pytest.mark.parametrize("examples", [25, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_gets_what_it_would_get_from_vcrpy(server: ReplayServer, client: str) -> None:
+def test_a_client_gets_what_it_would_get_from_vcrpy(server: ReplayServer, client: str, examples: int) -> None:
     """Status, reason, headers and decoded body, for any recording, asked in any order."""
 
+    @settings(max_examples=examples)
     @given(recordings(client))
     def hold(made: tuple[list[dict[str, Any]], list[int]]) -> None:
         recorded, order = made

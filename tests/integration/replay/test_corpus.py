@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,12 +26,6 @@ LOSSY = "/binary"
 SENT = {("vcrpy-4.4.0-aiohttp-objects.yaml", 0): b"grey heron"}
 """vcrpy had read the file before aiohttp could send it: the origin received nothing, and the cassette holds it."""
 FILES = sorted(set(EXPECTED) - set(REFUSED))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ReplayServer]:
-    with ReplayServer() as server:
-        yield server
 
 
 def decoded(body: bytes, headers: list[tuple[str, str]]) -> bytes:

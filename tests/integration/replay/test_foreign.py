@@ -152,7 +152,7 @@ CONFTEST = """
 
     @pytest.fixture(scope="session")
     def cassettes():
-        return ROOT / "cassettes"
+        return Path(__file__).parents[1] / "cassettes"
 """
 
 

@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ _TWICE = 2
 """A row's name is drawn over its own halo."""
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH"),
     pytest.mark.skipif(DRIVER is None, reason="no chromedriver on PATH (Debian's is in chromium-driver)"),
 ]
@@ -65,6 +66,14 @@ CHARTS = """
 """Of each chart: how many marks can be seen, and of its texts the size and by how many pixels they are cut off."""
 
 
+def waited_for(event: Callable[[], bool], otherwise: str) -> None:
+    """Return when something is so."""
+    deadline = time.monotonic() + HANG_LIMIT_S
+    while not event():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.05)
+
+
 @dataclass(frozen=True, slots=True)
 class Browser:
     """A browser, and the pages that it may be shown."""
@@ -78,11 +87,12 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.driver.get((self.pages / f"{name}.html").as_uri())
-        deadline = time.monotonic() + HANG_LIMIT_S
-        while (state := self.run("return document.documentElement.dataset.charts")) != "drawn":
-            assert state != "failed", self.complaints()
-            assert time.monotonic() < deadline, f"the charts are {state}"
-            time.sleep(0.05)
+        waited_for(lambda: self.state() in ("drawn", "failed"), "the charts are never drawn")
+        assert "drawn" == self.state(), self.complaints()
+
+    def state(self) -> str | None:
+        """Whether the charts are ``drawn``, or have ``failed``."""
+        return self.run("return document.documentElement.dataset.charts")
 
     def resize(self, size: str) -> None:
         """Change the window."""
@@ -144,10 +154,12 @@ def written(directory: Path) -> None:
         (directory / f"{name}.html").write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("size", "scheme"), [("phone", "light"), ("desktop", "dark")])
 def test_every_chart_is_drawn(browser: Browser, size: str, scheme: str) -> None:
-    """With marks; no text is cut off or too small to read; nothing is asked for; nothing is said in the console."""
+    """With marks; no text is cut off or too small to read; nothing is asked for; nothing is said in the console.
+
+    A scheme changes colours alone, and `test_colours_follow_the_scheme` looks at these.
+    """
     browser.requests()
     browser.complaints()
     browser.show(PAGE, size, scheme)
@@ -193,10 +205,13 @@ def test_charts_follow_the_window(browser: Browser) -> None:
     browser.show()
     wide = browser.run(CHARTS)
     browser.resize("phone")
-    browser.run("return new Promise((done) => setTimeout(done, 300))")
-    narrow = browser.run(CHARTS)
-    assert all(before["made"] > after["made"] > 0 for before, after in zip(wide, narrow, strict=True))
-    assert 390 == browser.run("return document.documentElement.scrollWidth")
+
+    def narrower() -> bool:
+        narrow = browser.run(CHARTS)
+        return all(before["made"] > after["made"] > 0 for before, after in zip(wide, narrow, strict=True))
+
+    waited_for(narrower, "not every chart became narrower")
+    waited_for(lambda: browser.run("return document.documentElement.scrollWidth") == 390, "the page is not as narrow")
 
 
 def test_the_keyboard_reaches_all(browser: Browser) -> None:

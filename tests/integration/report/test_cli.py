@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,18 +12,14 @@ pytest.importorskip("altair", reason="the extra `report` is not installed: no al
 pytest.importorskip("vl_convert", reason="the extra `report` is not installed: no vl-convert-python")
 
 from laptime import cli
-from laptime.history import FAILED, Result, Run, from_json, to_json
+from laptime.history import FAILED, Result, Run, to_json
 from laptime.history.store import Store
 from laptime.report.page import content, draw
 from laptime.report.page.figure import Figure
 from laptime.report.page.material import Material
-from tests.integration.history.test_cli import Ran, store
 from tests.support import reports as support
-from tests.support.histories import FINGERPRINT, START, commit, document
-
-LIBRARY = "window.vegaEmbed = async () => {};"
-"""In the place of the real one, which takes seconds to bundle."""
-Command = Callable[..., Ran]
+from tests.support.histories import FINGERPRINT, START, Command, Ran, commit, document, store_with
+from tests.support.pages import LIBRARY, of
 
 
 @pytest.fixture
@@ -43,11 +37,6 @@ def laptime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return Ran(code, said.out, said.err)
 
     return command
-
-
-def of(*made: Any, **what: Any) -> Run:
-    """A run of these benchmarks."""
-    return from_json(document(made, **what))
 
 
 def written(directory: Path) -> list[str]:
@@ -86,7 +75,7 @@ def test_only_what_is_asked_for_is_written(laptime: Command, results: Path) -> N
 def test_latest_is_reported_where_nothing_is_named(laptime: Command, tmp_path: Path) -> None:
     """With the trends of its benchmarks, where the history has five runs of them, and the gates."""
     runs = [of(*support.race("shop")[:2], number=number) for number in range(5)]
-    store(tmp_path, *runs).append_gate(support.gate())
+    store_with(tmp_path, *runs, support.gate())
     ran = laptime("report", "--format", "html")
     assert (0, "") == (ran.code, ran.err)
     page_of_it = Path("report/index.html").read_text()
@@ -177,7 +166,7 @@ def test_a_run_that_isnt_there_is_refused(laptime: Command, tmp_path: Path) -> N
     """As `laptime compare` refuses it; and so is one in which nothing passed."""
     assert "there is no history yet" in laptime("report").err
     failed = Run("f" * 32, START, commit("a"), FINGERPRINT, (Result("t.py::x", FAILED, "no"),))
-    store(tmp_path, failed)
+    store_with(tmp_path, failed)
     assert "nothing to report" in laptime("report", "latest").err
     ran = laptime("report", "latest~7")
     assert (2, True) == (ran.code, "latest~7" in ran.err)
@@ -198,7 +187,7 @@ def test_without_altair_it_says_what_to_install(
 def test_a_store_keeps_what_is_drawn(laptime: Command, tmp_path: Path) -> None:
     """A run comes out of the store as it went in: its page is the same as that of its file."""
     made = of(*support.watched(support.race("shop")), *support.studies()[-6:])
-    store(tmp_path, made)
+    store_with(tmp_path, made)
     (kept,) = Store(".benchmarks/history.db", tmp_path).load([1])
     direct, stored = (content.page(Material([one])) for one in (made, kept))
     assert [figure.spec for figure in direct.figures] == [figure.spec for figure in stored.figures]

@@ -70,21 +70,17 @@ def test_the_corpus_is_there():
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_every_version_s_file_comes_out_as_it_went_in(path):
-    """Nothing of it is lost; what is added stands under one key, and it gives the same run again."""
+    """Nothing of it is lost; what is added stands under one key, and it gives the same run again.
+
+    Each holds five timed benchmarks, with a median each, and rounds where the file has them.
+    """
     original = json.loads(path.read_bytes())
     made = from_json(original)
     exported = json.loads(json.dumps(to_json(made)))
     assert by_name(original) == by_name(exported)
     assert beside(original) == beside(exported)
     assert made == from_json(exported)
-
-
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_every_version_s_file_has_five_timed_benchmarks(path):
-    """With a median each, and rounds where the file has them."""
-    original = json.loads(path.read_bytes())
-    made = from_json(original)
-    assert 5 == len(made.results) == len(original["benchmarks"])
+    assert 5 == len(made.results)
     for result, written in zip(made.results, by_name(original), strict=True):
         assert (PASSED, False) == (result.outcome, result.thinned)
         assert pytest.approx(written["stats"]["median"], rel=1e-9) == result.values["wall"]
@@ -265,7 +261,7 @@ def documents(draw: Any) -> dict[str, Any]:
     return {**draw(EXTRA), **made}
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(made=documents())
 def test_any_document_survives_store_and_export(made, tmp_path_factory):
     """What was imported comes out equal, out of the store as without it."""
@@ -446,7 +442,7 @@ def test_a_skipped_benchmark_comes_out_as_it_was():
     assert skipped == to_json(from_json(made))["laptime"]["not_timed"]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_a_document_that_was_changed_is_read_or_refused(data, tmp_path_factory):
     """Wherever anything is put in it: what is read can be stored, loaded and exported."""

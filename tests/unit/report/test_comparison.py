@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,32 +13,13 @@ from hypothesis import strategies as st
 
 from laptime.compare import COLUMNS, Answer, Question, compare
 from laptime.history import Run, from_json
-from laptime.history.store import Store
-from laptime.report import comparison, runs
+from laptime.report import comparison
 from laptime.report.comparison import SORTS, Layout
-from tests.support import HANG_LIMIT_S
-from tests.support.histories import FINGERPRINT, MACHINE, PYTHON, benchmark, commit, document, run
+from tests.support.histories import FINGERPRINT, MACHINE, PYTHON, benchmark, document, run
+from tests.support.names import HOSTILE, cells, printable
 
 FIVE = (0.99, 1.0, 1.01, 1.02, 0.98)
 EVERY = Layout(COLUMNS)
-HOSTILE = {
-    "markup": "test[red]x[/red]",
-    "broken markup": "test[/]",
-    "cell": "test|x",
-    "code": "test`x`",
-    "HTML": "test<script>alert(1)</script>&amp;",
-    "link": "test[x](http://evil.test)",
-    "image": "test![x](http://evil.test)",
-    "emphasis": "test*x*_y_**z**",
-    "escape": "test\x1b[31mx\x1b]0;title\x07",
-    "C1": "test\x9b31m",
-    "lines": "test\nx\r\ty",
-    "direction": "test\u202ex\u2066",
-    "format": "test{0}%s%(x)s{row.name}",
-    "emoji": "test:smile:\U0001f600",
-    "backslash": "test\\|x\\",
-    "heading": "# test",
-}
 
 
 def side(figures: Mapping[str, float], *, start: int = 0, **what: Any) -> list[Run]:
@@ -82,11 +58,6 @@ def parsed(answer: Answer) -> dict[str, Any]:
     """As JSON, which holds no NaN and no Infinity."""
     found: dict[str, Any] = json.loads(comparison.as_json(answer, "main", "topic"), parse_constant=pytest.fail)
     return found
-
-
-def cells(line: str) -> int:
-    """How many cells a line of a Markdown table has."""
-    return line.replace("\\\\", "").replace("\\|", "").count("|") - 1
 
 
 # words
@@ -192,8 +163,7 @@ def test_any_terminal_is_wide_enough(width: int) -> None:
 def test_a_hostile_name_is_shown_and_does_nothing_in_a_terminal(name: str) -> None:
     """Every sign of it is there, and those that steer are written out."""
     text = shown(named(name), width=1000, color=True)
-    plain = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
-    assert text.count(plain) >= 3
+    assert text.count(printable(name)) >= 3
     assert not {"\x07", "\x9b", "\r", "\t", "\u202e", "\u2066"} & set(text)
     assert "\x1b]" not in text
 
@@ -211,11 +181,11 @@ def test_a_hostile_name_is_text_in_markdown(name: str) -> None:
     assert "`" not in bare
 
 
-@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_name_is_itself_in_json(name: str) -> None:
-    """Not a sign of it is lost."""
-    found = parsed(named(name))["comparisons"][0]["benchmarks"]
-    assert sorted([f"a.py::{name}", f"b.py::{name}"]) == sorted(one["fullname"] for one in found)
+def test_hostile_names_are_themselves_in_json() -> None:
+    """Not a sign of them is lost."""
+    for name in HOSTILE.values():
+        found = parsed(named(name))["comparisons"][0]["benchmarks"]
+        assert sorted([f"a.py::{name}", f"b.py::{name}"]) == sorted(one["fullname"] for one in found)
 
 
 def test_a_very_long_name_is_whole() -> None:
@@ -300,55 +270,6 @@ def test_what_differs_is_told_side_by_side() -> None:
 def test_a_side_without_runs_is_said() -> None:
     """Rather than nothing."""
     assert ["a and b can't be compared: one of them has no runs"] == comparison.refusal([], "a", "b")
-
-
-# lists of runs
-
-
-@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
-def test_a_list_of_runs_shows_hostile_labels_and_branches(tmp_path: Path, name: str) -> None:
-    """As they are, and they do nothing."""
-    store = Store("history.db", tmp_path, create=True)
-    cpu = replace(FINGERPRINT, machine={**MACHINE, "cpu": name})
-    store.append(run({"a.py::test": 1.0}, label=name, commit=commit("abc", branch=name), fingerprint=cpu))
-    entries = store.entries()
-    known = store.fingerprints([entry.fingerprint_no for entry in entries])
-    text = runs.terminal(entries, known, width=1000, color=False)
-    plain = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
-    assert (3, 2) == (text.count(plain), len(text.splitlines()))
-    assert {7} == {cells(line) for line in runs.markdown(entries, known).splitlines()}
-    (one,) = json.loads(runs.as_json(entries, known))["runs"]
-    assert (name, name, "abc".ljust(40, "0"), False, 1, 0) == tuple(
-        one[key] for key in ("label", "branch", "commit", "dirty", "timed", "not_timed")
-    )
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize(
-    ("settings", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)], ids=str
-)
-def test_colours_are_for_terminals_that_want_them(tmp_path: Path, settings: dict[str, str], colored: bool) -> None:
-    """See https://no-color.org."""
-    store = Store(".benchmarks/history.db", tmp_path, create=True)
-    store.append(run({"a.py::test": 1.0, "a.py::gone": 1.0}))
-    store.append(run({"a.py::test": 1.0}, number=1))
-    ours, theirs = pty.openpty()
-    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "laptime.cli", "compare", "latest~1", "latest"],
-            cwd=tmp_path,
-            env={**environment, "TERM": "xterm-256color", "COLUMNS": "100", **settings},
-            stdout=theirs,
-            timeout=HANG_LIMIT_S,
-            check=False,
-        )
-        said = os.read(ours, 65536).decode()
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    assert 1 == done.returncode
-    assert colored == ("\x1b[31m" in said)
 
 
 def test_in_a_narrow_terminal_the_intervals_of_the_sides_give_way() -> None:

@@ -7,25 +7,17 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from laptime.analysis.documents import races
 from laptime.analysis.race import Race
 from laptime.report.race import span
 from laptime.report.tables import legend, markdown, overview, terminal
 from laptime.report.units import duration, times
-from tests.unit.analysis.test_race import benchmark, control
-from tests.unit.analysis.test_race_verdict import variant
+from tests.support.races import benchmark, control, race, variant
 
 WIDTHS = (40, 50, 60, 72, 80, 100, 120, 200)
 ESCAPE = "\x1b"
 SCREEN = (80, 24)
 """Columns and lines of a terminal that nobody enlarged."""
 MARKS = r"[>=.]? +"
-
-
-def race(*benchmarks) -> Race:
-    """One race."""
-    (found,) = races(benchmarks)
-    return found
 
 
 def shop(void: int = 0) -> Race:
@@ -56,23 +48,16 @@ def marks(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", RACES)
-@pytest.mark.parametrize("width", WIDTHS)
-def test_no_figure_is_ever_cut(name, width):
+def test_no_figure_is_ever_cut_and_no_line_wider_than_the_terminal(name):
     """In a narrow terminal there are fewer columns, and not shorter ones: a cut figure is worse than none."""
-    text = terminal([RACES[name]], width=width, color=False)
-    assert "…" not in text
-    table = text.splitlines()
-    for entry in RACES[name].entries:
-        for figure in (duration(entry.median_s), times(entry.speedup), span(entry.gain)):
-            assert [] != [line for line in table if figure in line], text
-
-
-@pytest.mark.parametrize("name", RACES)
-@pytest.mark.parametrize("width", WIDTHS)
-def test_no_line_is_wider_than_the_terminal(name, width):
-    """It would be broken somewhere by the terminal."""
-    text = terminal([RACES[name]], width=width, color=False)
-    assert width >= max(cell_len(line.rstrip()) for line in text.splitlines())
+    for width in WIDTHS:
+        text = terminal([RACES[name]], width=width, color=False)
+        assert "…" not in text
+        table = text.splitlines()
+        assert width >= max(cell_len(line.rstrip()) for line in table)
+        for entry in RACES[name].entries:
+            for figure in (duration(entry.median_s), times(entry.speedup), span(entry.gain)):
+                assert [] != [line for line in table if figure in line], text
 
 
 @pytest.mark.parametrize("width", [width for width in WIDTHS if width >= 100])

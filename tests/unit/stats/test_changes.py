@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from itertools import accumulate
 
@@ -153,12 +152,6 @@ def test_the_same_series_gives_the_same_answer() -> None:
     values = (noise() * times(1.06, STEP_AT, COUNT)).tolist()
     assert changes(values) == changes(values)
     assert [30] == [change.at for change in changes(values, seed=1)]
-
-
-def test_importing_it_leaves_the_slow_library_alone() -> None:
-    """The segmentation is imported by who needs it."""
-    code = "import sys, laptime.stats.changes; sys.exit(bool({'ruptures', 'scipy'} & sys.modules.keys()))"
-    assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
 
 
 def test_most_steps_of_five_percent_are_found_in_two_percent_of_noise() -> None:

@@ -1,8 +1,7 @@
-"""Scaling, sweeps and crossings: on points whose truth is known, exact and noisy, and on points that have none."""
+"""Laws of scaling, and knees: on points whose truth is known, exact and noisy, and on points that have none."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -11,81 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from laptime.stats.break_even import Crossing, NoCrossing, crossing
-from laptime.stats.intervals import Interval
 from laptime.stats.points import Point
 from laptime.stats.scaling import Amdahl, Estimate, Knee, NoFit, Usl, amdahl, knee, usl
-from laptime.stats.sweep import Best, best
-
-FIVE = (1, 2, 4, 8, 16)
-EIGHT = (1, 2, 3, 4, 6, 8, 12, 16)
-TEN = (*EIGHT, 24, 32)
-ROUNDS = 7
-
-
-def cost(workers: float, sigma: float, kappa: float) -> float:
-    """Seconds that so many workers take for what one does in a second, times the workers."""
-    return 1 + sigma * (workers - 1) + kappa * workers * (workers - 1)
-
-
-def law(
-    workers: Sequence[int], sigma: float = 0.0, kappa: float = 0.0, gamma: float = 50.0, items: int = 100
-) -> list[Point]:
-    """Points that are exactly on the curve."""
-    return [Point(n, items, (items * cost(n, sigma, kappa) / gamma / n,) * ROUNDS) for n in workers]
-
-
-def noisy(points: Sequence[Point], noise: float, random: np.random.Generator) -> list[Point]:
-    """Each point off by its own factor, and its rounds about it."""
-    return [
-        Point(one.x, one.items, tuple(one.seconds * np.exp(random.normal(0, noise) + random.normal(0, noise, ROUNDS))))
-        for one in points
-    ]
-
-
-def rates(*throughputs: float, workers: Sequence[int] = EIGHT) -> list[Point]:
-    """Points with these items a second."""
-    return [Point(n, 10, (10 / rate,) * ROUNDS) for n, rate in zip(workers, throughputs, strict=True)]
-
-
-def line(**seconds: Sequence[float]) -> list[Point]:
-    """``x1=(2.0, 2.1)``: a point at 1 of one item, and its rounds."""
-    return [Point(float(name[1:]), 1, tuple(rounds)) for name, rounds in seconds.items()]
-
-
-# points
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((2, 10, ()), "the point at 2 has no rounds"),
-        ((2, 0, (1.0,)), "the point at 2: 0 items a round; at least one is needed"),
-        ((2, 10, (1.0, 0.0)), "the point at 2: round 1 took 0.0 s; a positive number is needed"),
-        ((2, 10, (-1.0,)), "the point at 2: round 0 took -1.0 s"),
-        ((2, 10, (1.0, nan)), "the point at 2: round 1 took nan s"),
-        ((2, 10, (inf,)), "the point at 2: round 0 took inf s"),
-        ((nan, 10, (1.0,)), "a point at nan: a finite number is needed"),
-    ],
-)
-def test_what_cannot_have_been_measured_is_no_point(arguments: tuple[float, int, tuple[float, ...]], message: str):
-    """The message says which point, and which round."""
-    with pytest.raises(ValueError, match=message):
-        Point(*arguments)
-
-
-def test_a_point_s_throughput_is_of_its_median_round():
-    """With the interval of the median turned over; none from five rounds."""
-    six = Point(2, 12, (1.0, 2.0, 3.0, 5.0, 6.0, 12.0))
-    assert (3.0, Interval(1.0, 12.0), pytest.approx(1 / 3)) == (six.throughput, six.throughput_interval, six.item_s)
-    assert Point(2, 12, (1.0,) * 5).throughput_interval is None
-
-
-@pytest.mark.parametrize("ask", [amdahl, usl, knee, best, lambda points: crossing(points, points)])
-def test_a_line_has_one_figure_for_each_x(ask):
-    """Of two, neither is taken."""
-    with pytest.raises(ValueError, match="several points of one line at 1, 8"):
-        ask([*law(EIGHT), *law([8, 1])])
+from tests.support.points import EIGHT, FIVE, TEN, cost, law, noisy, rates
 
 
 @pytest.mark.parametrize("ask", [amdahl, usl, knee])
@@ -132,12 +59,12 @@ def test_a_law_holds_where_one_worker_was_not_measured():
     ("fit", "workers", "sigma", "kappa", "noise"),
     [
         (amdahl, FIVE, 0.05, 0.0, 0.05),
-        (amdahl, EIGHT, 0.0, 0.0, 0.05),
-        (amdahl, EIGHT, 1.0, 0.0, 0.05),
+        pytest.param(amdahl, EIGHT, 0.0, 0.0, 0.05, marks=pytest.mark.slow),
+        pytest.param(amdahl, EIGHT, 1.0, 0.0, 0.05, marks=pytest.mark.slow),
         (usl, TEN, 0.05, 0.001, 0.02),
-        (usl, TEN, 0.05, 0.001, 0.08),
-        (usl, EIGHT, 0.1, 0.0, 0.05),
-        (usl, EIGHT, 0.0, 0.01, 0.05),
+        pytest.param(usl, TEN, 0.05, 0.001, 0.08, marks=pytest.mark.slow),
+        pytest.param(usl, EIGHT, 0.1, 0.0, 0.05, marks=pytest.mark.slow),
+        pytest.param(usl, EIGHT, 0.0, 0.01, 0.05, marks=pytest.mark.slow),
     ],
 )
 def test_the_intervals_hold_the_truth_as_often_as_they_say(fit, workers, sigma, kappa, noise):
@@ -231,14 +158,14 @@ def test_too_few_numbers_of_workers_have_no_fit(fit, least, name):
 
 
 @pytest.mark.parametrize("fit", [amdahl, usl])
-@pytest.mark.parametrize("workers", [0.99, 0, -1, 16.01, 17, nan, inf])
-def test_no_law_is_drawn_past_what_was_measured(fit, workers):
+def test_no_law_is_drawn_past_what_was_measured(fit):
     """Neither below nor above."""
     found = fit(law(EIGHT, 0.05))
     assert pytest.approx(50.0) == found.throughput(1)
     assert pytest.approx(50 * 16 / cost(16, 0.05, 0)) == found.throughput(16)
-    with pytest.raises(ValueError, match="workers: from 1 to 16 were measured, and the law is not drawn further"):
-        found.throughput(workers)
+    for workers in (0.99, 0, -1, 16.01, 17, nan, inf):
+        with pytest.raises(ValueError, match="workers: from 1 to 16 were measured, and the law is not drawn further"):
+            found.throughput(workers)
 
 
 def test_the_peak_is_where_throughput_turns_down():
@@ -361,120 +288,3 @@ def test_less_than_two_points_have_no_knee(points):
 def test_what_is_slower_than_one_has_its_knee_at_one():
     """More workers lose."""
     assert Knee(1, 1, 1, best=1, most=16) == knee(rates(*[100 / n for n in EIGHT]))
-
-
-# the best of a sweep
-
-
-def test_the_best_is_told_with_what_does_as_well():
-    """From where to where, without a gap, no point is shown to be over 5 % slower."""
-    exact = line(x1=[9.0] * 6, x4=[1.04] * 6, x16=[1.0] * 6, x64=[1.03] * 6, x256=[1.2] * 6, x1024=[1.01] * 6)
-    assert Best(16, low=4, high=64, first=1, last=1024) == best(exact[::-1])
-
-
-def test_the_best_counts_time_by_the_item():
-    """Rounds of more items take longer."""
-    assert 2 == best([Point(1, 10, (1.0,) * 6), Point(2, 1000, (2.0,) * 6)]).x
-
-
-def test_nothing_is_shown_by_too_few_rounds():
-    """All may do as well."""
-    assert Best(16, low=1, high=64, first=1, last=64) == best(line(x1=[9.0], x16=[1.0], x64=[3.0]))
-
-
-def test_one_point_is_no_best():
-    """There is nothing that it is better than."""
-    assert best(line(x1=[1.0])) is None
-
-
-# crossings
-
-
-def test_a_crossing_lies_between_two_sizes():
-    """Where the logarithm of the ratio is 0: here half way between 1 and 100, on a logarithmic axis."""
-    plain = line(x1=[1.0] * 6, x100=[1.0] * 6)
-    found = crossing(plain, line(x1=[2.0] * 6, x100=[0.5] * 6))
-    assert Crossing(pytest.approx(10), pytest.approx(10), pytest.approx(10)) == found
-
-
-def test_a_crossing_s_interval_is_where_the_ratios_intervals_cross():
-    """The wider the rounds, the wider it is; it lies about the crossing."""
-    plain = line(x1=[1.0, 1.1, 0.9, 1.05, 0.95, 1.0], x100=[1.0, 1.1, 0.9, 1.05, 0.95, 1.0])
-    found = crossing(plain, line(x1=[2.0, 2.2, 1.8, 2.1, 1.9, 2.0], x100=[0.5, 0.55, 0.45, 0.52, 0.48, 0.5]))
-    assert isinstance(found, Crossing)
-    assert 5 < found.low < found.x < found.high < 20
-
-
-def test_the_last_crossing_counts():
-    """What pays only here and there doesn't pay from there on."""
-    plain = line(**{f"x{10**n}": [1.0] * 6 for n in range(5)})
-    found = crossing(plain, line(x1=[2.0] * 6, x10=[0.5] * 6, x100=[2.0] * 6, x1000=[0.5] * 6, x10000=[0.2] * 6))
-    assert isinstance(found, Crossing)
-    assert pytest.approx(10**2.5) == found.x
-
-
-def test_a_crossing_that_may_be_below_all_sizes_has_no_low_end():
-    """At the smallest size the rounds leave open which is faster; at the greatest they don't."""
-    plain = line(x1=[0.5, 0.8, 1.0, 1.0, 1.2, 1.5], x100=[1.0] * 6)
-    found = crossing(plain, line(x1=[0.6, 0.9, 1.1, 1.2, 1.3, 1.6], x100=[0.5] * 6))
-    assert isinstance(found, Crossing)
-    assert found.low is None
-    assert 1 < found.x < found.high < 100
-
-
-def test_a_size_with_too_few_rounds_bounds_nothing():
-    """The interval reaches to the next size of which something is known."""
-    plain = line(x1=[1.0] * 6, x10=[1.0] * 6, x100=[1.0] * 6)
-    below = crossing(plain, line(x1=[2.0] * 6, x10=[0.5], x100=[0.5] * 6))
-    assert Crossing(pytest.approx(10**0.5), 1, 100) == below
-
-
-@pytest.mark.parametrize(
-    ("other", "no_crossing"),
-    [
-        (line(x1=[2.0] * 6, x100=[1.5] * 6), NoCrossing("no gain up to 100, the greatest that was measured", False)),
-        (line(x1=[0.5] * 6, x100=[1.5] * 6), NoCrossing("no gain up to 100, the greatest that was measured", False)),
-        (
-            line(x1=[2.0] * 6, x100=[0.8, 0.9, 0.9, 0.95, 1.1, 1.2]),
-            NoCrossing("no gain is shown up to 100, the greatest that was measured", None),
-        ),
-        (
-            line(x1=[2.0], x100=[0.5]),
-            NoCrossing("no gain is shown up to 100, the greatest that was measured", None),
-        ),
-        (line(x1=[0.5] * 6, x100=[0.2] * 6), NoCrossing("a gain from 1 on, the smallest that was measured", True)),
-        (
-            line(x1=[2.0], x50=[0.2]),
-            NoCrossing("two sizes at least are needed at which both were measured; there are 1", None),
-        ),
-    ],
-    ids=["never", "lost again", "perhaps", "too few rounds", "always", "elsewhere"],
-)
-def test_where_nothing_crosses_the_reason_is_told(other, no_crossing):
-    """And whether the other way pays, as far as that was shown."""
-    assert no_crossing == crossing(line(x1=[1.0] * 6, x100=[1.0] * 6), other)
-
-
-def test_a_size_of_nothing_has_no_logarithm():
-    """It is refused."""
-    with pytest.raises(ValueError, match="no place on a logarithmic axis"):
-        crossing(line(x0=[1.0], x1=[1.0]), line(x0=[1.0], x1=[1.0]))
-
-
-@pytest.mark.parametrize("noise", [0.02, 0.1])
-def test_the_interval_of_a_crossing_holds_it(noise):
-    """Of 400 noisy pairs of lines, at least 94 %: the ends take each ratio at its worst."""
-    random, held, times = np.random.default_rng(11), 0, 400
-    sizes = (1, 4, 16, 64, 256)
-    for _ in range(times):
-        plain, other = (
-            [
-                Point(x, 1, tuple(one * np.exp(random.normal(0, noise, 8))))
-                for x, one in zip(sizes, seconds, strict=True)
-            ]
-            for seconds in ((1, 4, 16, 64, 256), [20 * (x / 20) ** 0.5 for x in sizes])
-        )
-        found = crossing(plain, other)
-        assert isinstance(found, Crossing)
-        held += (found.low or 0) <= 20 <= found.high
-    assert held >= 0.94 * times

@@ -1,0 +1,44 @@
+"""A good pair, one thing of it changed, and what is said of it: what the tests of cassettes share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from laptime.cassette import CassetteError, load
+from tests.support import SITE, Exchange, contents, recording
+
+GONE = object()
+"""In place of a value: there is none."""
+PAIR = (Exchange(f"{SITE}/a"), Exchange(f"{SITE}/b"))
+VALID = yaml.safe_dump(recording(PAIR)).encode()
+
+
+def shown(value: object) -> str:
+    """A parameter in the name of a test."""
+    return "GONE" if value is GONE else repr(value)[:40]
+
+
+def changed(document: dict[str, Any], place: str, value: object) -> dict[str, Any]:
+    """The document with the value at a dotted place replaced, or gone."""
+    *way, last = (int(key) if key.isdigit() else key for key in place.split("."))
+    holder: Any = document
+    for key in way:
+        holder = holder[key]
+    if value is GONE:
+        del holder[last]
+    else:
+        holder[last] = value
+    return document
+
+
+def refusal(path: Path) -> str:
+    """Why a cassette is refused. Whatever is wrong with it, nothing in its directory is touched."""
+    before = contents(path.parent)
+    with pytest.raises(CassetteError) as refused:
+        load(path)
+    assert before == contents(path.parent)
+    return str(refused.value)
