@@ -1,9 +1,9 @@
 """Commands run in this process, as a new one would run them: a tenth of the time that a process takes.
 
 What a command changes of this process is changed back, and the modules that it imported are forgotten where they are
-the tests' own. What it can't be held to here needs `sessions.run`: signals, the guard, workers that import its main
-module, a fork server (it ends with its process), what a suite changes of laptime
-(but for `Disturbance.void`), what an interpreter does at its end.
+the tests' own. Some things need a process, by `sessions.run`: signals, the guard, workers that import the main module,
+a fork server (it ends with its process), a suite that changes laptime (but for `Disturbance.void`), and what an
+interpreter does at its end.
 """
 
 from __future__ import annotations
@@ -58,14 +58,13 @@ def _run(directory: Path, command: Callable[[], int], env: Mapping[str, str] | N
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as temporary:
         variables = {"COLUMNS": "120", "TMPDIR": temporary, **(env or {}), MARK: mark}
         try:
-            with _state_kept(), _written_to(output.fileno()), _warnings_written():
+            with _state_kept(), _heap_frozen(), _written_to(output.fileno()), _warnings_written():
                 for name in filter(OUTER.match, list(os.environ)):
                     del os.environ[name]
                 os.environ.update(variables)
                 tempfile.tempdir = None  # it is looked up anew
                 os.chdir(directory)
                 importlib.invalidate_caches()
-                gc.freeze()  # a race collects before every round: what is here already would make that slow
                 try:
                     code = command()
                 except SystemExit as error:
@@ -74,7 +73,6 @@ def _run(directory: Path, command: Callable[[], int], env: Mapping[str, str] | N
                     traceback.print_exc()
                     code = 1
         finally:
-            gc.unfreeze()
             processes = left_behind(mark)
             output.seek(0)
             text = output.read().decode(errors="replace")
@@ -100,6 +98,19 @@ def _state_kept() -> Iterator[None]:
             file = getattr(sys.modules[name], "__file__", None)
             if file is not None and not file.startswith(LASTING):
                 del sys.modules[name]
+
+
+@contextmanager
+def _heap_frozen() -> Iterator[None]:
+    """A race collects before its rounds: in what the outer session holds, that would take longer than the round."""
+    unfreeze = gc.unfreeze
+    gc.freeze()
+    gc.unfreeze = lambda: None
+    try:
+        yield
+    finally:
+        gc.unfreeze = unfreeze
+        gc.unfreeze()
 
 
 @contextmanager

@@ -217,6 +217,7 @@ def test_its_requests_are_logged(package, ran):
     assert "s3cr3t" not in text
 
 
+@pytest.mark.slow
 def test_its_tests_pass_in_several_processes_too(package):
     """Where nothing is timed, all answers are still checked."""
     ended = pytest_in(package, "-n", "2")
