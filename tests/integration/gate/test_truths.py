@@ -56,8 +56,6 @@ GROWING = """
 """
 LENIENT = """
     [tool.laptime.gate]
-    limit = "10%"
-    [tool.laptime.gate.benchmarks."*::test_grows"]
     limit = "30%"
 """
 """Fewer blocks tell that nothing changed by more."""
