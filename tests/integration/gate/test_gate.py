@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import product
 
 import pytest
 
-from laptime.gate.decision import trial
+from laptime.gate.decision import growth, trial
 from laptime.gate.decision.canary import Canaries
 from laptime.gate.decision.trial import Look
 from tests.support.gates import (
@@ -360,22 +361,31 @@ ONE_AND_SEVERAL = """
     @pytest.mark.laptime_gate(multicore=True)
     def test_on_several(benchmark):
         benchmark(thing.work)
+
+    def test_grows(benchmark):
+        kept = [0] * 20_000
+        benchmark(lambda: kept.extend(range(20_000)) or sum(kept))
 """
 
 
 def test_a_block_of_each_kind_is_run_and_told(tmp_path, monkeypatch):
-    """On one CPU, and on several: each benchmark's figures of both sides, though one block tells no verdict."""
+    """On one CPU, and on several: each benchmark's figures of both sides, though one block tells no verdict.
+
+    Of a benchmark of which each call takes longer than the one before, that is said.
+    """
+    monkeypatch.setattr(growth, "_LEVEL", 0.5)  # as one block can tell
     monkeypatch.setattr(trial, "LOOKS", (Look(1, alpha=0.0, suspicion=0.0),))
     monkeypatch.setattr(Canaries, "is_void", lambda *_: False)  # whatever else this machine does
     root = project(tmp_path / "project", {"benchmarks/test_thing.py": ONE_AND_SEVERAL})
     written = tmp_path / "gate.json"
     ended = gate(root, "main", "--max-time=1h", f"--output={written}")
     assert PASS == ended.code, ended.text
-    assert ": 2 benchmarks, 1 on one CPU, 1 on several" in ended.text
+    assert ": 3 benchmarks, 2 on one CPU, 1 on several" in ended.text
     rows = {(row["benchmark"], row["metric"]): row for row in json.loads(written.read_text())["rows"]}
-    names = (f"benchmarks/test_thing.py::{name}" for name in ("test_work", "test_on_several"))
+    names = (f"benchmarks/test_thing.py::{name}" for name in ("test_work", "test_on_several", "test_grows"))
     assert set(product(names, ("wall", "cpu"))) == rows.keys()
     for row in rows.values():
         assert "unresolved" == row["verdict"]
         assert 1 == len(row["blocks"])
         assert row["base"]["wall_s"] > 0 < row["head"]["wall_s"]
+    assert re.search(r"^test_grows .* each call takes longer than the one before \(BASE \+\d", ended.text, re.M)

@@ -18,7 +18,6 @@ from tests.support.gates import (
     SETTINGS,
     gate,
     gate_started,
-    git,
     project,
     tried,
     verdicts,
@@ -47,12 +46,6 @@ TRUTH_BENCHMARKS = """
 
     def test_pedantic(benchmark):
         benchmark.pedantic(thing.work, setup=lambda: None, rounds=5)
-"""
-GROWING = """
-
-    def test_grows(benchmark):
-        kept = [0] * 50_000
-        benchmark(lambda: kept.extend(range(2_000)) or sum(kept))
 """
 LENIENT = """
     [tool.laptime.gate]
@@ -123,13 +116,9 @@ COLLECTED_AND_TRIED = 2
 
 
 def test_a_comment_is_no_regression_whatever_begins_to_run_beside_it(tmp_path):
-    """It voids blocks, and not verdicts: four of a gate that is in its third, at its worst, which is on one side only.
-
-    Of a benchmark of which each call takes longer than the one before, that is said.
-    """
+    """It voids blocks, and not verdicts: four of them, at its worst, which is on one side only."""
     root = in_src(tmp_path / "project", TRUTHS.format(seconds=0.010) + "    # a comment\n")
-    write(root, {"benchmarks/test_thing.py": TRUTH_BENCHMARKS + GROWING, "pyproject.toml": SETTINGS + LENIENT})
-    git(root, "commit", "--quiet", "--message=one that grows", "benchmarks", "pyproject.toml")
+    write(root, {"pyproject.toml": SETTINGS + LENIENT})
     followers: list[subprocess.Popen[bytes]] = []
 
     def disturb(process: subprocess.Popen[bytes]) -> None:
@@ -145,13 +134,9 @@ def test_a_comment_is_no_regression_whatever_begins_to_run_beside_it(tmp_path):
             if block >= COLLECTED_AND_TRIED + 2:
                 followers.extend(subprocess.Popen((sys.executable, "-c", FOLLOW, str(pid))) for pid in new)
 
-    ended = gate_started(root, "main", "--max-time=4m", "-k", "called or grows", during=disturb, limit_s=300)
+    ended = gate_started(root, "main", "--max-time=4m", "-k", "called", during=disturb, limit_s=300)
     assert [0] * 4 == [follower.wait(HANG_LIMIT_S) for follower in followers]
     assert PASS == ended.code, ended.text
     assert re.search(r"\d+ blocks, [4-9] void", ended.text), ended.text
     # where little is left of the time it may end without one
-    found = verdicts(ended)
-    assert {"test_called", "test_grows"} == set(found), ended.text
-    assert found["test_called"] in ("unchanged", "unresolved"), ended.text
-    remarks = [line for line in ended.text.splitlines() if "each call takes longer than the one before" in line]
-    assert ["test_grows"] == [line.split()[0].rstrip(":") for line in remarks], ended.text
+    assert verdicts(ended)["test_called"] in ("unchanged", "unresolved"), ended.text
