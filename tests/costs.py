@@ -76,7 +76,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """The test itself."""
+    """Run the test itself, without its fixtures, and note what it cost."""
     return (yield from _measured(item, "test", item.nodeid))
 
 

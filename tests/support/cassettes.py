@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from laptime.cassette import CassetteError, load
-from tests.support import SITE, Exchange, contents, recording
+from laptime.cassette import CassetteError, load, sidecar_path
+from tests.support import SITE, Exchange, contents, recording, write_cassette
 
 GONE = object()
 """In place of a value: there is none."""
@@ -42,3 +45,15 @@ def refusal(path: Path) -> str:
         load(path)
     assert before == contents(path.parent)
     return str(refused.value)
+
+
+def carry(path: Path) -> None:
+    """Put a new side-car beside an old cassette, as a recording does first."""
+    other = write_cassette(path.with_name("other.yaml"), Exchange("http://site.test/other"))
+    old: dict[str, Any] = {"cassette_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    with suppress(FileNotFoundError):
+        old = json.loads(sidecar_path(path).read_text())
+    document = json.loads(sidecar_path(other).read_text())
+    sidecar_path(path).write_text(json.dumps({**document, "replaces": old}))
+    other.unlink()
+    sidecar_path(other).unlink()

@@ -8,20 +8,7 @@ import types
 import pytest
 
 from laptime import gil, machine
-
-WARNING = (
-    "The global interpreter lock (GIL) has been enabled to load module 'greedy.core', which has not declared that it "
-    "can run safely without the GIL."
-)
-"""As CPython words it."""
-
-
-@pytest.fixture
-def free_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that can do without the GIL, and has it on."""
-    monkeypatch.setattr(gil, "FREE_THREADED", True)
-    monkeypatch.setattr(gil, "is_forced", lambda: False)
-    monkeypatch.setattr(machine, "gil", lambda: "on")
+from tests.support.gil import WARNING, free_threaded  # noqa: F401 (a fixture)
 
 
 def test_the_warning_names_the_module() -> None:

@@ -45,7 +45,7 @@ def test_the_list_of_commands_is_theirs() -> None:
 
 @pytest.mark.parametrize("command", ["check", "serve", "race", "gate", "history", "compare", "trend", "changes"])
 def test_each_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line to copy."""
+    """The help shows a command line to copy."""
     with pytest.raises(SystemExit, match="0"):
         cli.main([command, "--help"])
     assert f"example: laptime {command} " in capsys.readouterr().out

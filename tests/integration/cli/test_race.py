@@ -73,7 +73,7 @@ def test_a_race_is_a_table(results: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_a_race_may_be_markdown(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same for a README."""
+    """`--format markdown` prints the race as a table for a README."""
     assert 0 == cli.main(["race", str(results), "--format", "markdown"])
     said = capsys.readouterr()
     assert [
@@ -167,7 +167,7 @@ def test_what_is_no_file_of_results_is_refused(tmp_path: Path, text: str, capsys
 
 
 def test_bytes_are_no_file_of_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Code 2 too."""
+    """Bytes that are no text end with exit code 2."""
     (tmp_path / "wrong.json").write_bytes(b"\xff\xfe\x00")
     assert 2 == cli.main(["race", str(tmp_path / "wrong.json")])
     assert "wrong.json: not a file of pytest-benchmark" in capsys.readouterr().err
@@ -175,7 +175,7 @@ def test_bytes_are_no_file_of_results(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
 def test_a_file_that_cant_be_read_is_named(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Code 2."""
+    """The exit code is 2, and the message names the file."""
     assert 2 == cli.main(["race", str(tmp_path / name)])
     said = capsys.readouterr()
     assert ("", "laptime: ", True) == (said.out, said.err[:9], str(tmp_path / name) in said.err)

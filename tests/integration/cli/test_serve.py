@@ -97,7 +97,7 @@ def test_several_cassettes_are_served_at_the_pace_that_was_asked_for(good: Path,
 
 
 def test_the_ports_follow_the_one_that_was_asked_for(good: Path) -> None:
-    """Origin after origin."""
+    """Each origin has the port after that of the origin before it."""
     # below the ports that systems give to clients; one that is taken by somebody else is passed over
     for port in range(10_000 + os.getpid() % 8_000, 20_000, 2):
         with serving(good, "--port", port) as process:
@@ -108,7 +108,7 @@ def test_the_ports_follow_the_one_that_was_asked_for(good: Path) -> None:
 
 
 def test_a_taken_port_is_refused(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the port."""
+    """The message names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert str(port) in refusal(capsys, good, "--port", port)
@@ -116,7 +116,7 @@ def test_a_taken_port_is_refused(good: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("port", ["65536", "-1"])
 def test_a_port_that_cant_be_is_refused(good: Path, port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With what was asked for."""
+    """The message names what was asked for."""
     assert port in refusal(capsys, good, f"--port={port}")
 
 
@@ -228,7 +228,7 @@ def test_each_origin_has_its_limits(
 def test_limits_that_cant_be_are_refused(
     good: Path, limits: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With those that can."""
+    """The message says which origins were recorded, or how limits are written."""
     assert message in refusal(capsys, good, "--limits", limits)
 
 

@@ -153,7 +153,7 @@ def test_each_side_has_its_own_dependencies_and_what_is_built_of_it(tmp_path):
 
 
 def test_what_can_not_be_built_or_installed_is_said_with_its_reason(tmp_path):
-    """By what pip wrote."""
+    """The refusal quotes what pip wrote, or names the folder that can not be made."""
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     root = project(
         tmp_path / "project",

@@ -152,7 +152,7 @@ def test_an_earlier_output_is_no_part_of_head(tmp_path: Path) -> None:
 def test_an_output_that_can_not_be_written_is_refused_before_anything_is_measured(
     tmp_path: Path, words: Sequence[str], said: str
 ) -> None:
-    """And nothing is written."""
+    """Code 2, and no file is written."""
     root = project(tmp_path / "project", {"README.md": "tracked"})
     (root / "directory.json").mkdir()
     (root / "link.md").symlink_to("README.md")
@@ -191,7 +191,7 @@ def test_what_is_refused_leaves_no_earlier_output_either(tmp_path: Path, words: 
 
 
 def test_help_touches_no_output(tmp_path: Path) -> None:
-    """It is no gate."""
+    """A file of that name stays as it is: `--help` starts no gate."""
     (tmp_path / "gate.json").write_text("of an earlier gate")
     with pytest.raises(SystemExit), redirect_stdout(io.StringIO()), chdir(tmp_path):
         main(["gate", "--output=gate.json", "--help"])

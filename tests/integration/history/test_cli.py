@@ -220,7 +220,7 @@ def test_what_is_no_age_thins_nothing(laptime: Command, tmp_path: Path, keep: st
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_with_an_example(laptime: Command, command: str) -> None:
-    """A line to copy."""
+    """The help shows a command line to copy."""
     ran = laptime(*command.split(), "--help")
     assert 0 == ran.code
     assert f"example: laptime {command} " in ran.out
@@ -332,7 +332,7 @@ def test_a_reader_that_leaves_makes_no_pass_of_what_is_slower(tmp_path: Path, bu
 
 
 def test_ctrl_c_ends_a_command_with_a_word(laptime: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Code 2."""
+    """The exit code is 2, and standard error says that it was interrupted."""
 
     def interrupted(*arguments: object, **settings: object) -> None:
         signal.raise_signal(signal.SIGINT)

@@ -85,7 +85,7 @@ def test_a_share_that_is_none_is_refused(laptime: Command, tmp_path: Path, share
     ids=" ".join,
 )
 def test_what_cannot_be_asked_is_a_usage_error(laptime: Command, words: Sequence[str]) -> None:
-    """Code 2."""
+    """The exit code is 2, and nothing is printed as a result."""
     ran = laptime("compare", "HEAD", *words)
     assert (2, "", "usage: laptime compare") == (ran.code, ran.out, ran.err[:22])
 
@@ -232,7 +232,7 @@ def test_changes_are_of_every_series(laptime: Command, tmp_path: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_has_no_trend_is_said(laptime: Command, tmp_path: Path, words: Sequence[str], said: str) -> None:
-    """Code 2."""
+    """The exit code is 2, and nothing is printed as a result."""
     (head,) = repository(tmp_path, 1)
     store_with(tmp_path, run({"a.py::test[x]": 1.0, "a.py::test[y]": 1.0}, commit=commit(head)))
     ran = laptime(*words)

@@ -7,23 +7,10 @@ from pathlib import Path
 import pytest
 
 from laptime import gil, machine
+from tests.support.gil import WARNING, free_threaded  # noqa: F401 (a fixture)
 from tests.support.here import pytest as pytest_in
 from tests.support.sessions import benchmarks
 from tests.support.shop import suite
-
-WARNING = (
-    "The global interpreter lock (GIL) has been enabled to load module 'greedy.core', which has not declared that it "
-    "can run safely without the GIL."
-)
-"""As CPython words it."""
-
-
-@pytest.fixture
-def free_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that can do without the GIL, and has it on."""
-    monkeypatch.setattr(gil, "FREE_THREADED", True)
-    monkeypatch.setattr(gil, "is_forced", lambda: False)
-    monkeypatch.setattr(machine, "gil", lambda: "on")
 
 
 @pytest.mark.usefixtures("free_threaded")

@@ -6,10 +6,8 @@ import hashlib
 import json
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +15,7 @@ from laptime.cassette import Cassette, load, sidecar_path
 from laptime.record import record
 from laptime.record._files import draft, publish
 from tests.support import PASSES, Exchange, timing, write_cassette
+from tests.support.cassettes import carry
 from tests.support.nursery import Nursery, vcrpy_plays
 from tests.support.origins import Habit, always, asking
 
@@ -65,13 +64,13 @@ def leave_same(path: Path) -> None:
 def leave_replacing(path: Path) -> None:
     """An old pair that an earlier recording was about to replace when it was killed."""
     leave_pair(path)
-    _carry(path)
+    carry(path)
 
 
 def leave_replacing_untimed(path: Path) -> None:
     """The same, of an old cassette without a side-car."""
     leave_untimed(path)
-    _carry(path)
+    carry(path)
 
 
 def leave_replaced(path: Path) -> None:
@@ -86,18 +85,6 @@ def leave_stray(path: Path) -> None:
     """A side-car without a cassette."""
     leave_pair(path)
     path.unlink()
-
-
-def _carry(path: Path) -> None:
-    """Put a new side-car beside an old cassette, as a recording does first."""
-    other = write_cassette(path.with_name("other.yaml"), Exchange("http://site.test/other"))
-    old: dict[str, Any] = {"cassette_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    with suppress(FileNotFoundError):
-        old = json.loads(sidecar_path(path).read_text())
-    document = json.loads(sidecar_path(other).read_text())
-    sidecar_path(path).write_text(json.dumps({**document, "replaces": old}))
-    other.unlink()
-    sidecar_path(other).unlink()
 
 
 LEFT: list[Callable[[Path], None]] = [

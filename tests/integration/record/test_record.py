@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import shutil
 import signal
@@ -17,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier
-from types import ModuleType
 
 import httpx
 import pytest
@@ -25,7 +23,7 @@ import requests
 
 from laptime.cassette import Cassette, load, sidecar_path
 from laptime.record import RecordError, explained, record
-from tests.support import HANG_LIMIT_S, ROOT, Exchange, contents, write_cassette
+from tests.support import HANG_LIMIT_S, Exchange, contents, write_cassette
 from tests.support.origins import (
     PASSES,
     Asked,
@@ -36,8 +34,9 @@ from tests.support.origins import (
     sizes,
 )
 from tests.support.sessions import closed_port
+from tests.support.stand_in import SCRIPT
+from tests.support.stand_in import origin as stand_in
 
-SCRIPT = ROOT / "cassettes" / "origin.py"
 SEED = 291
 SCALE = 0.05
 ROUNDING_MS = 0.001
@@ -120,20 +119,9 @@ def test_chunks_add_up_to_the_bytes_on_the_wire(made: Made) -> None:
     assert len(gzip.compress(large.body, mtime=0)) == int(dict(large.headers)["Content-Length"])
 
 
-def imposed() -> ModuleType:
-    """The origin's script as a module, to know which delays it imposed."""
-    spec = importlib.util.spec_from_file_location("stand_in", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["stand_in"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_waits_are_those_that_the_origin_imposed(made: Made) -> None:
     """No wait is shorter than the origin's delay on that very visit: the first visit recorded, the next ones timed."""
-    delay_s = imposed().delay_s
+    delay_s = stand_in.delay_s
     for target, interaction in zip(TARGETS, made.cassette.interactions, strict=True):
         delays_ms = [1000 * SCALE * delay_s(SEED, target, visit) for visit in range(1, PASSES + 1)]
         waits_ms = [one.wait_ms for one in interaction.timings]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import signal
@@ -13,14 +11,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 import requests
 
-from laptime.cassette import CassetteError, load, sidecar_path
+from laptime.cassette import CassetteError, load
 from tests.support import HANG_LIMIT_S, PASSES, Exchange, contents, timing, write_cassette
+from tests.support.cassettes import carry
 from tests.support.here import laptime as laptime_here
 from tests.support.here import pytest as pytest_here
 from tests.support.sessions import PLAIN, PYTEST, Ended, until, write
@@ -151,19 +149,7 @@ def leave_pair(path: Path) -> None:
     write_cassette(path, *OLD)
 
 
-def _carry(path: Path) -> None:
-    """Put a new side-car beside an old cassette, as a recording does first."""
-    other = write_cassette(path.with_name("other.yaml"), Exchange("http://site.test/other"))
-    old: dict[str, Any] = {"cassette_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    with suppress(FileNotFoundError):
-        old = json.loads(sidecar_path(path).read_text())
-    document = json.loads(sidecar_path(other).read_text())
-    sidecar_path(path).write_text(json.dumps({**document, "replaces": old}))
-    other.unlink()
-    sidecar_path(other).unlink()
-
-
 def leave_replacing(path: Path) -> None:
     """An old pair that an earlier recording was about to replace when it was killed."""
     leave_pair(path)
-    _carry(path)
+    carry(path)
